@@ -1,0 +1,1 @@
+"""Attention you can train, trust and see."""

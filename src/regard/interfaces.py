@@ -1,0 +1,152 @@
+"""What the parts of Regard agree on: the words every layer speaks, and nothing that computes.
+
+Axes, as they stand in every shape:
+
+    *batch    any leading axes, broadcast against each other
+    query     positions that ask                     key      positions that may be attended
+    source    positions of the text that is read     target   positions of the text that is written
+    heads     attention heads                        vocab    entries of a vocabulary
+    *_dim     width of a vector: query_dim, key_dim, value_dim, hidden_dim, embed_dim, head_dim
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+__all__ = [
+    "BOS",
+    "EOS",
+    "PAD",
+    "UNK",
+    "Attends",
+    "Hypothesis",
+    "Memory",
+    "Normalizer",
+    "Pair",
+    "Score",
+    "Split",
+    "StepDecoder",
+    "Tokens",
+    "TranslationBatch",
+    "Translator",
+]
+
+PAD, UNK, BOS, EOS = range(4)
+"""The ids every vocabulary begins with: padding, unknown, beginning and end of a sequence."""
+
+State = TypeVar("State")
+
+
+class Split(NamedTuple):
+    """A score taken apart: projected queries, projected keys, and how they are compared.
+
+    `compare` is a comparison of `regard.scores`, or a `functools.partial` that binds its
+    parameters; kernels are chosen by it.
+    """
+
+    query: Tensor
+    key: Tensor
+    compare: Callable[[Tensor, Tensor], Tensor]
+
+
+@runtime_checkable
+class Score(Protocol):
+    """How well each key matches each query: two projections and a comparison."""
+
+    def project_query(self, query: Tensor) -> Tensor: ...
+
+    def project_key(self, key: Tensor) -> Tensor: ...
+
+    def compare(self, query: Tensor, key: Tensor) -> Tensor: ...
+
+
+class Normalizer(Protocol):
+    """Turns scores into weights; weights are exactly 0 where `mask` is False."""
+
+    def __call__(self, scores: Tensor, mask: Tensor | None = None, /) -> Tensor: ...
+
+
+@runtime_checkable
+class Attends(Protocol):
+    """A layer that can be looked into: `weights` takes what calling it takes."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    def weights(self, *args: Any, **kwargs: Any) -> Tensor: ...
+
+
+class Memory(NamedTuple):
+    """What a decoder attends over, prepared once per source sentence.
+
+    `key` is already projected by the score; `mask` is True where a position may be attended.
+    """
+
+    key: Float[Tensor, "*batch key key_dim"]
+    value: Float[Tensor, "*batch key value_dim"]
+    mask: Bool[Tensor, "*batch query key"] | None = None
+
+
+class Tokens(NamedTuple):
+    """Sequences of token ids, padded at the end with `PAD` to the longest."""
+
+    ids: Int[Tensor, "batch length"]
+    lengths: Int[Tensor, " batch"]
+
+
+class TranslationBatch(NamedTuple):
+    """Sentences and their translations; a target runs from `BOS` to `EOS`, a source ends in `EOS`."""
+
+    source: Tokens
+    target: Tokens
+
+
+class Pair(NamedTuple):
+    """One sentence and its translation, as text."""
+
+    source: str
+    target: str
+
+
+@runtime_checkable
+class Translator(Protocol):
+    """What training needs of a translation model: features of every target position, then logits.
+
+    Two steps, so that the vocabulary is projected only where a target token stands.
+    """
+
+    def features(self, source: Tokens, target: Tokens) -> Float[Tensor, "batch target features"]: ...
+
+    def predict(self, features: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch vocab"]: ...
+
+
+@runtime_checkable
+class StepDecoder(Protocol[State]):
+    """A model that writes one token at a time. State goes in and comes out; rows are independent."""
+
+    def start(self, source: Tokens) -> State:
+        """Read the sources and return the state before the first token, a row per sentence."""
+
+    def step(
+        self, state: State, token: Int[Tensor, " batch"]
+    ) -> tuple[Float[Tensor, "batch vocab"], State]:
+        """Read the last token of every row; return log-probabilities of the next, and the new state."""
+
+    def reorder(self, state: State, index: Int[Tensor, " rows"]) -> State:
+        """Return the state whose row i is row `index[i]`: to branch, to drop and to permute rows."""
+
+    def alignment(self, state: State) -> Float[Tensor, "batch source"]:
+        """Return where each row looked in its last step; padding has weight 0."""
+
+
+class Hypothesis(NamedTuple):
+    """One decoded sequence, without `BOS` and `EOS`, and where each of its tokens looked.
+
+    `alignment` has one row per token of `tokens` and one column per source token, padding left out.
+    """
+
+    tokens: list[int]
+    score: float
+    log_prob: float
+    alignment: Float[Tensor, "target source"]
