@@ -1,1 +1,37 @@
 """Attention you can train, trust and see."""
+
+from typing import TYPE_CHECKING, Any
+
+from regard import kernels, nn
+from regard.functional import biases, masks, normalizers, rotary, scores
+from regard.functional.attention import attention_weights
+from regard.inspection.record import record
+from regard.kernels import attention
+
+if TYPE_CHECKING:
+    from regard.recipes.run import load
+
+__all__ = [
+    "attention",
+    "attention_weights",
+    "biases",
+    "kernels",
+    "load",
+    "masks",
+    "nn",
+    "normalizers",
+    "record",
+    "rotary",
+    "scores",
+]
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Bring `load` in when it is asked for: it needs the packages that training needs."""
+    if name == "load":
+        from regard.recipes.run import load
+
+        return load
+    raise AttributeError(f"module 'regard' has no attribute {name!r}")

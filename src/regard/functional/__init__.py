@@ -1,0 +1,5 @@
+"""What attention is: pure functions on tensors. They define what is right; `regard.kernels` is fast."""
+
+from regard.functional import attention, biases, masks, normalizers, rotary, scores
+
+__all__ = ["attention", "biases", "masks", "normalizers", "rotary", "scores"]

@@ -1,0 +1,124 @@
+"""The mechanism itself, as it is defined: score, add the bias, normalise under the mask, read out."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from regard.functional.normalizers import softmax
+from regard.functional.scores import scaled_dot
+from regard.interfaces import Normalizer
+
+__all__ = ["attention", "attention_weights"]
+
+
+def attention_weights(
+    query: Float[Tensor, "*#batch query query_dim"],
+    key: Float[Tensor, "*#batch key key_dim"],
+    *,
+    score: Callable[[Tensor, Tensor], Tensor] = scaled_dot,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    normalizer: Normalizer = softmax,
+) -> Float[Tensor, "*batch query key"]:
+    """Return how much each query attends to each key.
+
+    $$w_i = \\operatorname{normalizer}(\\operatorname{score}(q_i, k) + b_i, \\; m_i)$$
+
+    Args:
+        score: a score of `regard.scores` with its parameters bound, a score module, or any function
+            of query and key.
+        bias: finite numbers added to the scores, broadcastable to `*batch query key`.
+        mask: boolean, True = may attend, broadcastable to `*batch query key`; None = everything.
+        normalizer: a normalizer of `regard.normalizers`, or any function of scores and mask.
+
+    Source: Bahdanau et al. 2015, eq. 6, for any score and normalizer.
+    Cost: that of the score; one query x key matrix.
+
+    Raises:
+        TypeError: `mask` is not boolean.
+        ValueError: `bias` or `mask` does not broadcast to the scores.
+
+    >>> attention_weights(torch.zeros(1, 2), torch.zeros(4, 2))
+    tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
+    """
+    scores = score(query, key)
+    check(scores.shape, bias=bias, mask=mask)
+    if bias is not None:
+        scores = scores + bias.to(scores.dtype)
+    return normalizer(scores, mask)
+
+
+def attention(
+    query: Float[Tensor, "*#batch query query_dim"],
+    key: Float[Tensor, "*#batch key key_dim"],
+    value: Float[Tensor, "*#batch key value_dim"],
+    *,
+    score: Callable[[Tensor, Tensor], Tensor] = scaled_dot,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    normalizer: Normalizer = softmax,
+) -> Float[Tensor, "*batch query value_dim"]:
+    """Return the values, weighed by how much each query attends to their keys.
+
+    $$c_i = \\sum_j w_{ij} v_j$$
+
+    The arguments are those of `attention_weights`. A query that may attend nothing gets 0.
+
+    Source: Bahdanau et al. 2015, eq. 5.
+    Cost: that of the score; one query x key matrix.
+
+    Raises:
+        TypeError: `mask` is not boolean.
+        ValueError: `bias` or `mask` does not broadcast to the scores, or there are not as many
+            values as keys.
+
+    >>> attention(torch.zeros(1, 2), torch.zeros(2, 2), torch.tensor([[1.0], [3.0]]))
+    tensor([[2.]])
+    """
+    if value.shape[-2] != key.shape[-2]:
+        raise ValueError(
+            f"there must be one value per key; got {key.shape[-2]} keys and {value.shape[-2]} values"
+        )
+    weights = attention_weights(
+        query, key, score=score, bias=bias, mask=mask, normalizer=normalizer
+    )
+    return weights @ value
+
+
+def check(shape: torch.Size, *, bias: Tensor | None, mask: Tensor | None) -> None:
+    """Refuse a mask or bias that does not fit scores of this shape.
+
+    Raises:
+        TypeError: `mask` is not boolean.
+        ValueError: `bias` or `mask` does not broadcast to `shape`.
+    """
+    if mask is not None and mask.dtype != torch.bool:
+        raise TypeError(
+            f"mask must be boolean, True = may attend; got {mask.dtype}. "
+            "Numbers to be added to the scores are passed as bias."
+        )
+    for name, tensor in (("mask", mask), ("bias", bias)):
+        if tensor is not None and not _broadcasts_to(tensor.shape, shape):
+            raise ValueError(_misfit(name, tensor.shape, shape))
+
+
+def _broadcasts_to(shape: torch.Size, target: torch.Size) -> bool:
+    if len(shape) > len(target):
+        return False
+    return all(
+        have in (1, want) for have, want in zip(reversed(shape), reversed(target), strict=False)
+    )
+
+
+def _misfit(name: str, shape: torch.Size, target: torch.Size) -> str:
+    *batch, query, key = target
+    sizes = [*(f"batch={size}" for size in batch), f"query={query}", f"key={key}"]
+    message = f"{name} must broadcast to ({', '.join(sizes)}); got {tuple(shape)}."
+    swapped = torch.Size([*shape[:-2], shape[-1], shape[-2]]) if len(shape) > 1 else shape
+    if _broadcasts_to(swapped, target):
+        message += " Did you swap query and key?"
+    elif len(shape) > 1 and list(shape) == [*batch, key]:
+        message += f" A {name} over keys alone needs an axis for the queries: {name}.unsqueeze(-2)."
+    return message

@@ -1,0 +1,122 @@
+"""Who may attend whom: boolean tensors, True = may attend, broadcastable to `*batch query key`.
+
+Masks combine with `&` and `|`, or with `combine`, which leaves out those that are None. Positions
+are aligned to the end of the keys: the last query stands at the last key, so that a decoding step
+with one query and all keys so far needs no special case.
+"""
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+__all__ = ["causal", "combine", "document", "padding", "prefix", "window"]
+
+
+def combine(*masks: Tensor | None) -> Tensor | None:
+    """Allow what every given mask allows; None allows everything.
+
+    Source: logical conjunction.
+
+    >>> combine(torch.tensor([True, True]), None, torch.tensor([True, False]))
+    tensor([ True, False])
+    """
+    combined: Tensor | None = None
+    for mask in masks:
+        if mask is not None:
+            combined = mask if combined is None else combined & mask
+    return combined
+
+
+def padding(lengths: Int[Tensor, "*batch"], key_len: int) -> Bool[Tensor, "*batch 1 key"]:
+    """Allow the first `lengths` keys of each sequence.
+
+    Source: Bahdanau et al. 2015, section 3.1, whose sums run over the real positions.
+
+    Raises:
+        ValueError: a length is negative or above `key_len`.
+
+    >>> padding(torch.tensor([1, 3]), 3)
+    tensor([[[ True, False, False]],
+    <BLANKLINE>
+            [[ True,  True,  True]]])
+    """
+    if not torch.compiler.is_compiling() and lengths.numel():
+        shortest, longest = (int(bound) for bound in torch.aminmax(lengths))
+        if shortest < 0 or longest > key_len:
+            raise ValueError(
+                f"lengths must lie in 0..{key_len}, the number of keys; got {shortest}..{longest}"
+            )
+    positions = torch.arange(key_len, device=lengths.device)
+    return (positions < lengths.unsqueeze(-1)).unsqueeze(-2)
+
+
+def _offsets(query_len: int, key_len: int, device: torch.device | None) -> Int[Tensor, "query key"]:
+    """Return how far behind (negative) or ahead of (positive) its query each key stands."""
+    query = torch.arange(key_len - query_len, key_len, device=device)
+    key = torch.arange(key_len, device=device)
+    return key - query.unsqueeze(-1)
+
+
+def causal(
+    query_len: int, key_len: int, *, device: torch.device | None = None
+) -> Bool[Tensor, "query key"]:
+    """Allow each query its own position and those before it.
+
+    Source: Vaswani et al. 2017, section 3.2.3.
+
+    >>> causal(2, 3)
+    tensor([[ True,  True, False],
+            [ True,  True,  True]])
+    """
+    return _offsets(query_len, key_len, device) <= 0
+
+
+def window(
+    query_len: int, key_len: int, *, before: int, after: int, device: torch.device | None = None
+) -> Bool[Tensor, "query key"]:
+    """Allow each query its own position, `before` keys before it and `after` keys after it.
+
+    Source: Luong et al. 2015, section 3.2 (local-m, with before = after = D).
+
+    Raises:
+        ValueError: `before` or `after` is negative.
+
+    >>> window(3, 3, before=1, after=0)
+    tensor([[ True, False, False],
+            [ True,  True, False],
+            [False,  True,  True]])
+    """
+    if before < 0 or after < 0:
+        raise ValueError(f"before and after count keys, 0 or more; got {before} and {after}")
+    offsets = _offsets(query_len, key_len, device)
+    return (offsets >= -before) & (offsets <= after)
+
+
+def document(
+    query_document: Int[Tensor, "*#batch query"], key_document: Int[Tensor, "*#batch key"]
+) -> Bool[Tensor, "*#batch query key"]:
+    """Allow each query the keys of its own document, for documents packed into one sequence.
+
+    Source: Krell et al. 2021 (Efficient Sequence Packing without Cross-contamination), section 3.
+
+    >>> document(torch.tensor([0, 1]), torch.tensor([0, 0, 1]))
+    tensor([[ True,  True, False],
+            [False, False,  True]])
+    """
+    return query_document.unsqueeze(-1) == key_document.unsqueeze(-2)
+
+
+def prefix(
+    prefix_lengths: Int[Tensor, "*batch"], query_len: int, key_len: int
+) -> Bool[Tensor, "*batch query key"]:
+    """Allow every query the whole prefix, and beyond it only its own and earlier positions.
+
+    Source: Raffel et al. 2020 (T5), section 3.2.1, "causal with prefix".
+
+    >>> prefix(torch.tensor(2), 3, 3)
+    tensor([[ True,  True, False],
+            [ True,  True, False],
+            [ True,  True,  True]])
+    """
+    in_prefix = padding(prefix_lengths, key_len)
+    return in_prefix | causal(query_len, key_len, device=prefix_lengths.device)

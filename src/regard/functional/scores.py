@@ -1,0 +1,375 @@
+"""How well does each key match each query: the scores of the literature.
+
+A score is two projections and a comparison. The comparisons are `inner_product`, `tanh_energy`
+and `inverse_distance`; every score below projects its query and key and ends in one of them
+(`location`, which ignores the key, stands alone). Bind a score's parameters with `functools.partial`
+to hand it to `regard.attention`, or use the modules of `regard.nn`, which own them.
+
+Scores are computed in at least float32 and returned in the dtype of their input.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from regard.interfaces import Split
+
+__all__ = [
+    "additive",
+    "bilinear",
+    "concat",
+    "cosine",
+    "distance",
+    "dot",
+    "inner_product",
+    "inverse_distance",
+    "location",
+    "scaled_dot",
+    "split",
+    "tanh_energy",
+]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def split(score: Callable[..., Tensor], query: Tensor, key: Tensor) -> Split | None:
+    """Take a score apart at this query and key, or return None where that cannot be done.
+
+    Works for the scores of this module, for a `functools.partial` of one, and for score modules.
+    """
+    function, bound = (
+        (score.func, score.keywords) if isinstance(score, partial) else (score, {})
+    )
+    if isinstance(score, partial) and score.args:
+        return None
+    take_apart: Callable[..., Split] | None = getattr(function, "split", None)
+    return None if take_apart is None else take_apart(query, key, **bound)
+
+
+def _splits_into(take_apart: Callable[..., Split]) -> Callable[[Function], Function]:
+    def attach(function: Function) -> Function:
+        function.split = take_apart  # type: ignore[attr-defined]
+        return function
+
+    return attach
+
+
+def _comparison(function: Function) -> Function:
+    """Mark a function whose arguments are already projected: it splits into itself."""
+
+    def take_apart(query: Tensor, key: Tensor, **bound: Any) -> Split:
+        return Split(query, key, partial(function, **bound) if bound else function)
+
+    return _splits_into(take_apart)(function)
+
+
+def _at_least_float32(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def _check_same_width(query: Tensor, key: Tensor) -> None:
+    if query.shape[-1] != key.shape[-1]:
+        raise ValueError(
+            f"query and key must have the same width to be compared; got {query.shape[-1]} and "
+            f"{key.shape[-1]}. A bilinear or additive score compares vectors of different widths."
+        )
+
+
+# Comparisons: of vectors that are already projected.
+
+
+@_comparison
+def inner_product(
+    query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
+) -> Float[Tensor, "*#batch query key"]:
+    """Compare by the inner product.
+
+    $$s_{ij} = q_i \\cdot k_j$$
+
+    Source: Luong et al. 2015, eq. 8 (dot).
+    Cost: query x key x width multiply-adds; one query x key matrix.
+
+    Raises:
+        ValueError: query and key differ in width.
+
+    >>> inner_product(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0], [1.0, 0.0]]))
+    tensor([[11.,  1.]])
+    """
+    _check_same_width(query, key)
+    return query @ key.transpose(-2, -1)
+
+
+@_comparison
+def tanh_energy(
+    query: Float[Tensor, "*#batch query hidden"],
+    key: Float[Tensor, "*#batch key hidden"],
+    *,
+    energy: Float[Tensor, " hidden"],
+) -> Float[Tensor, "*#batch query key"]:
+    """Compare by a one-layer perceptron whose first layer is already applied.
+
+    $$s_{ij} = v \\cdot \\tanh(q_i + k_j)$$
+
+    Source: Bahdanau et al. 2015, appendix A.1.2.
+    Cost: query x key x hidden hyperbolic tangents, in time and in memory.
+
+    Raises:
+        ValueError: query, key and energy differ in width.
+
+    >>> tanh_energy(torch.zeros(1, 2), torch.zeros(3, 2), energy=torch.ones(2))
+    tensor([[0., 0., 0.]])
+    """
+    _check_same_width(query, key)
+    if energy.shape[-1] != key.shape[-1]:
+        raise ValueError(
+            f"energy must be as wide as the projected key ({key.shape[-1]}); got {energy.shape[-1]}"
+        )
+    hidden = torch.tanh(
+        _at_least_float32(query).unsqueeze(-2) + _at_least_float32(key).unsqueeze(-3)
+    )
+    # Outside autocast: the sum over the hidden units stays in float32.
+    with torch.autocast(hidden.device.type, enabled=False):
+        scores = hidden @ energy.to(hidden.dtype)
+    return scores.to(query.dtype)
+
+
+@_comparison
+def inverse_distance(
+    query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
+) -> Float[Tensor, "*#batch query key"]:
+    """Compare by closeness: 1 for equal vectors, towards 0 for distant ones.
+
+    $$s_{ij} = \\frac{1}{1 + \\lVert q_i - k_j \\rVert}$$
+
+    Source: Yin et al. 2016 (ABCNN), section 5.1, the match score.
+    Differs: the gradient at distance 0, which does not exist, is taken to be 0.
+    Cost: query x key x width operations; one query x key matrix.
+
+    Raises:
+        ValueError: query and key differ in width.
+
+    >>> inverse_distance(torch.zeros(1, 2), torch.tensor([[0.0, 0.0], [0.0, 1.0]]))
+    tensor([[1.0000, 0.5000]])
+    """
+    _check_same_width(query, key)
+    distances = torch.cdist(
+        _at_least_float32(query),
+        _at_least_float32(key),
+        compute_mode="donot_use_mm_for_euclid_dist",
+    )
+    return (1 / (1 + distances)).to(query.dtype)
+
+
+# Scores: a projection of each side, then a comparison.
+
+
+@_splits_into(lambda query, key: Split(query, key, inner_product))
+def dot(
+    query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
+) -> Float[Tensor, "*#batch query key"]:
+    """Score by the inner product of query and key.
+
+    $$s_{ij} = q_i \\cdot k_j$$
+
+    Source: Luong et al. 2015, eq. 8 (dot).
+    Cost: query x key x width multiply-adds.
+
+    >>> dot(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]))
+    tensor([[11.]])
+    """
+    return inner_product(query, key)
+
+
+@_splits_into(lambda query, key: Split(query * query.shape[-1] ** -0.5, key, inner_product))
+def scaled_dot(
+    query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
+) -> Float[Tensor, "*#batch query key"]:
+    """Score by the inner product, scaled so that its variance does not grow with the width.
+
+    $$s_{ij} = \\frac{q_i \\cdot k_j}{\\sqrt{d}}$$
+
+    Source: Vaswani et al. 2017, eq. 1.
+    Cost: query x key x width multiply-adds.
+
+    >>> scaled_dot(torch.ones(1, 4), torch.ones(1, 4))
+    tensor([[2.]])
+    """
+    return inner_product(query * query.shape[-1] ** -0.5, key)
+
+
+@_splits_into(lambda query, key, weight: Split(query @ weight, key, inner_product))
+def bilinear(
+    query: Float[Tensor, "*#batch query query_dim"],
+    key: Float[Tensor, "*#batch key key_dim"],
+    *,
+    weight: Float[Tensor, "query_dim key_dim"],
+) -> Float[Tensor, "*#batch query key"]:
+    """Score by a learned bilinear form; query and key may differ in width.
+
+    $$s_{ij} = q_i^\\top W k_j$$
+
+    Source: Luong et al. 2015, eq. 8 (general).
+    Cost: that of `dot`, and query x query_dim x key_dim to project the queries.
+
+    >>> bilinear(torch.ones(1, 2), torch.ones(1, 3), weight=torch.ones(2, 3))
+    tensor([[6.]])
+    """
+    return inner_product(query @ weight, key)
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    return F.normalize(_at_least_float32(vectors), dim=-1).to(vectors.dtype)
+
+
+@_splits_into(
+    lambda query, key, temperature=1.0: Split(
+        _unit(query) / temperature, _unit(key), inner_product
+    )
+)
+def cosine(
+    query: Float[Tensor, "*#batch query width"],
+    key: Float[Tensor, "*#batch key width"],
+    *,
+    temperature: float | Float[Tensor, ""] = 1.0,
+) -> Float[Tensor, "*#batch query key"]:
+    """Score by the cosine of the angle between query and key; a zero vector scores 0.
+
+    $$s_{ij} = \\frac{q_i \\cdot k_j}{T \\, \\lVert q_i \\rVert \\, \\lVert k_j \\rVert}$$
+
+    Args:
+        temperature: T > 0; below 1 it sharpens the weights, which are flat at 1.
+
+    Source: Graves et al. 2014 (Neural Turing Machines), eq. 5-6, with T = 1/beta.
+    Cost: that of `dot`.
+
+    >>> cosine(torch.tensor([[3.0, 0.0]]), torch.tensor([[2.0, 0.0], [0.0, 5.0]]))
+    tensor([[1., 0.]])
+    """
+    return inner_product(_unit(query) / temperature, _unit(key))
+
+
+@_splits_into(
+    lambda query, key, query_weight, key_weight, energy, bias=None: Split(
+        F.linear(query, query_weight),
+        F.linear(key, key_weight, bias),
+        partial(tanh_energy, energy=energy),
+    )
+)
+def additive(
+    query: Float[Tensor, "*#batch query query_dim"],
+    key: Float[Tensor, "*#batch key key_dim"],
+    *,
+    query_weight: Float[Tensor, "hidden query_dim"],
+    key_weight: Float[Tensor, "hidden key_dim"],
+    energy: Float[Tensor, " hidden"],
+    bias: Float[Tensor, " hidden"] | None = None,
+) -> Float[Tensor, "*#batch query key"]:
+    """Score by a one-layer perceptron over query and key.
+
+    $$s_{ij} = v \\cdot \\tanh(W q_i + U k_j + b)$$
+
+    Source: Bahdanau et al. 2015, appendix A.1.2; there b = 0.
+    Cost: query x key x hidden hyperbolic tangents.
+
+    >>> weight = torch.zeros(2, 3)
+    >>> q, k = torch.ones(1, 3), torch.ones(1, 3)
+    >>> additive(q, k, query_weight=weight, key_weight=weight, energy=torch.ones(2))
+    tensor([[0.]])
+    """
+    return tanh_energy(
+        F.linear(query, query_weight), F.linear(key, key_weight, bias), energy=energy
+    )
+
+
+def _split_concat(query: Tensor, key: Tensor, weight: Tensor, energy: Tensor) -> Split:
+    query_weight, key_weight = weight.split([query.shape[-1], key.shape[-1]], dim=-1)
+    return Split(
+        F.linear(query, query_weight),
+        F.linear(key, key_weight),
+        partial(tanh_energy, energy=energy),
+    )
+
+
+@_splits_into(_split_concat)
+def concat(
+    query: Float[Tensor, "*#batch query query_dim"],
+    key: Float[Tensor, "*#batch key key_dim"],
+    *,
+    weight: Float[Tensor, "hidden query_dim_plus_key_dim"],
+    energy: Float[Tensor, " hidden"],
+) -> Float[Tensor, "*#batch query key"]:
+    """Score by a one-layer perceptron over the concatenation of query and key.
+
+    $$s_{ij} = v \\cdot \\tanh(W [q_i; k_j])$$
+
+    Source: Luong et al. 2015, eq. 8 (concat).
+    Differs: the concatenation is never built; W is cut into its two halves, as in `additive`.
+    Cost: query x key x hidden hyperbolic tangents.
+
+    Raises:
+        ValueError: weight is not as wide as query and key together.
+
+    >>> q, k = torch.ones(1, 2), torch.ones(1, 3)
+    >>> concat(q, k, weight=torch.zeros(4, 5), energy=torch.ones(4))
+    tensor([[0.]])
+    """
+    width = query.shape[-1] + key.shape[-1]
+    if weight.shape[-1] != width:
+        raise ValueError(
+            f"weight must be as wide as query and key together ({query.shape[-1]} + "
+            f"{key.shape[-1]} = {width}); got {weight.shape[-1]}"
+        )
+    parts = _split_concat(query, key, weight, energy)
+    return tanh_energy(parts.query, parts.key, energy=energy)
+
+
+def location(
+    query: Float[Tensor, "*#batch query query_dim"],
+    key: Float[Tensor, "*#batch key key_dim"],
+    *,
+    weight: Float[Tensor, "max_len query_dim"],
+) -> Float[Tensor, "*#batch query key"]:
+    """Score positions from the query alone, whatever stands there.
+
+    $$s_{ij} = w_j \\cdot q_i$$
+
+    Source: Luong et al. 2015, eq. 9 (location).
+    Cost: query x max_len x query_dim multiply-adds.
+
+    Raises:
+        ValueError: there are more keys than positions in `weight`.
+
+    >>> location(torch.ones(1, 2), torch.zeros(3, 5), weight=torch.ones(4, 2))
+    tensor([[2., 2., 2.]])
+    """
+    key_len = key.shape[-2]
+    if key_len > weight.shape[0]:
+        raise ValueError(
+            f"this location score knows {weight.shape[0]} positions; got {key_len} keys. "
+            "Give it a larger max_len, or shorten the input."
+        )
+    scores = F.linear(query, weight[:key_len])
+    batch = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    return scores.expand(*batch, *scores.shape[-2:])
+
+
+@_splits_into(lambda query, key: Split(query, key, inverse_distance))
+def distance(
+    query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
+) -> Float[Tensor, "*#batch query key"]:
+    """Score by closeness: 1 for equal vectors, towards 0 for distant ones.
+
+    $$s_{ij} = \\frac{1}{1 + \\lVert q_i - k_j \\rVert}$$
+
+    Source: Yin et al. 2016 (ABCNN), section 5.1, the match score.
+    Cost: query x key x width operations.
+
+    >>> distance(torch.zeros(1, 2), torch.tensor([[0.0, 3.0]]))
+    tensor([[0.2500]])
+    """
+    return inverse_distance(query, key)

@@ -1,0 +1,57 @@
+"""What a kernel is asked: one call of `regard.attention`, with its score taken apart."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from regard.functional.scores import split
+from regard.interfaces import Normalizer
+
+__all__ = ["Call", "take_apart"]
+
+
+class Call(NamedTuple):
+    """Projected query and key, how they are compared, and the rest of the call.
+
+    A score that cannot be taken apart is its own comparison; only the reference computes that.
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    compare: Callable[[Tensor, Tensor], Tensor]
+    bias: Tensor | None
+    mask: Tensor | None
+    normalizer: Normalizer
+
+    @property
+    def batch(self) -> torch.Size:
+        """The leading axes of the context."""
+        return torch.broadcast_shapes(
+            self.query.shape[:-2], self.key.shape[:-2], self.value.shape[:-2]
+        )
+
+    @property
+    def compared_by(self) -> str:
+        """The name of the comparison, for messages."""
+        function = self.compare.func if isinstance(self.compare, partial) else self.compare
+        return str(getattr(function, "__name__", type(function).__name__))
+
+
+def take_apart(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    score: Callable[[Tensor, Tensor], Tensor],
+    bias: Tensor | None,
+    mask: Tensor | None,
+    normalizer: Normalizer,
+) -> Call:
+    """Project query and key where the score can be taken apart."""
+    parts = split(score, query, key)
+    if parts is None:
+        return Call(query, key, value, score, bias, mask, normalizer)
+    return Call(parts.query, parts.key, value, parts.compare, bias, mask, normalizer)

@@ -1,0 +1,163 @@
+"""The table of kernels, and the verb that picks one of them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from regard.functional import attention as reference
+from regard.functional.normalizers import softmax
+from regard.functional.scores import scaled_dot
+from regard.interfaces import Normalizer
+from regard.kernels import inner_product
+from regard.kernels.call import Call, take_apart
+
+__all__ = ["TABLE", "Kernel", "attention", "explain", "only"]
+
+
+class Kernel(NamedTuple):
+    """One way to compute attention; `refuses` says why it does not take a call, None if it does."""
+
+    name: str
+    refuses: Callable[[Call], str | None]
+    attention: Callable[[Call], Tensor]
+
+
+def _compose(call: Call) -> Tensor:
+    return reference.attention(
+        call.query,
+        call.key,
+        call.value,
+        score=call.compare,
+        bias=call.bias,
+        mask=call.mask,
+        normalizer=call.normalizer,
+    )
+
+
+TABLE = (
+    Kernel("inner_product", inner_product.refuses, inner_product.attention),
+    Kernel("reference", lambda call: None, _compose),
+)
+"""The kernels, best first; the first that does not refuse a call runs it."""
+
+_only: ContextVar[str | None] = ContextVar("only", default=None)
+
+
+@contextmanager
+def only(name: str) -> Iterator[None]:
+    """Let one kernel alone compute attention; a call that it refuses is an error.
+
+    Raises:
+        ValueError: there is no kernel of that name.
+
+    >>> with only("reference"):
+    ...     context = attention(torch.zeros(1, 2), torch.zeros(3, 2), torch.ones(3, 4))
+    """
+    names = [kernel.name for kernel in TABLE]
+    if name not in names:
+        raise ValueError(f"there is no kernel {name!r}; there are {', '.join(names)}")
+    token = _only.set(name)
+    try:
+        yield
+    finally:
+        _only.reset(token)
+
+
+def attention(
+    query: Float[Tensor, "*#batch query query_dim"],
+    key: Float[Tensor, "*#batch key key_dim"],
+    value: Float[Tensor, "*#batch key value_dim"],
+    *,
+    score: Callable[[Tensor, Tensor], Tensor] = scaled_dot,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    normalizer: Normalizer = softmax,
+) -> Float[Tensor, "*batch query value_dim"]:
+    """Return the values, weighed by how much each query attends to their keys.
+
+    $$c_i = \\sum_j w_{ij} v_j, \\quad
+    w_i = \\operatorname{normalizer}(\\operatorname{score}(q_i, k) + b_i, \\; m_i)$$
+
+    Computed by the fastest kernel that gives this answer; `regard.kernels.explain` names it.
+    A query that may attend nothing gets 0.
+
+    Args:
+        score: a score of `regard.scores` with its parameters bound by `functools.partial`, a score
+            module of `regard.nn`, or any function of query and key.
+        bias: finite numbers added to the scores, broadcastable to `*batch query key`.
+        mask: boolean, True = may attend, broadcastable to `*batch query key`; None = everything.
+        normalizer: a normalizer of `regard.normalizers`, or any function of scores and mask.
+
+    Source: Bahdanau et al. 2015, eq. 5-6, for any score and normalizer.
+    Cost: that of the kernel.
+
+    Raises:
+        TypeError: `mask` is not boolean.
+        ValueError: `bias` or `mask` does not broadcast to the scores, query and key do not fit the
+            score, or there are not as many values as keys.
+
+    >>> attention(torch.zeros(1, 2), torch.zeros(2, 2), torch.tensor([[1.0], [3.0]]))
+    tensor([[2.]])
+    """
+    call = take_apart(query, key, value, score, bias, mask, normalizer)
+    _check(call)
+    return _choose(call).attention(call)
+
+
+def explain(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    score: Callable[[Tensor, Tensor], Tensor] = scaled_dot,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    normalizer: Normalizer = softmax,
+) -> str:
+    """Say which kernel `regard.attention` runs for these arguments, and why not the others.
+
+    >>> q = torch.zeros(1, 2)
+    >>> print(explain(q, q, q, normalizer=softmax))
+    inner_product: runs
+    reference: not needed
+    """
+    call = take_apart(query, key, value, score, bias, mask, normalizer)
+    _check(call)
+    chosen = _choose(call)
+    lines = []
+    for kernel in TABLE:
+        if kernel is chosen:
+            verdict = "runs"
+        else:
+            verdict = kernel.refuses(call) or "not needed"
+        lines.append(f"{kernel.name}: {verdict}")
+    return "\n".join(lines)
+
+
+def _choose(call: Call) -> Kernel:
+    forced = _only.get()
+    for kernel in TABLE:
+        if forced is not None and kernel.name != forced:
+            continue
+        reason = kernel.refuses(call)
+        if reason is None:
+            return kernel
+        if forced is not None:
+            raise ValueError(f"only the kernel {forced!r} may run, and it refuses: {reason}")
+    raise AssertionError("the reference kernel refuses nothing")
+
+
+def _check(call: Call) -> None:
+    if call.value.shape[-2] != call.key.shape[-2]:
+        raise ValueError(
+            f"there must be one value per key; got {call.key.shape[-2]} keys and "
+            f"{call.value.shape[-2]} values"
+        )
+    if call.bias is not None or call.mask is not None:
+        shape = torch.Size([*call.batch, call.query.shape[-2], call.key.shape[-2]])
+        reference.check(shape, bias=call.bias, mask=call.mask)
