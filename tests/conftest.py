@@ -1,19 +1,27 @@
-"""How every test runs: one thread, a fixed seed, and only the tests that this pass can run."""
+"""How every test runs: one thread, fixed seeds, no network, and only what this pass can run."""
 
+import os
 import random
 
+import hypothesis
 import pytest
 import torch
+
+# The same examples in every run, so that a failure repeats; slow machines are no failure.
+hypothesis.settings.register_profile("regard", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("regard")
+
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 @pytest.fixture(autouse=True)
 def seed() -> None:
-    """Start every test from the same random state, whichever tests ran before it."""
+    """Start every test from the same random state, whatever ran before it."""
     random.seed(0)
     torch.manual_seed(0)
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Keep torch to one thread: tests are small, and threads only make their sums vary."""
     torch.set_num_threads(1)
 

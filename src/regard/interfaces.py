@@ -62,6 +62,7 @@ class Score(Protocol):
     def compare(self, query: Tensor, key: Tensor) -> Tensor: ...
 
 
+@runtime_checkable
 class Normalizer(Protocol):
     """Turns scores into weights; weights are exactly 0 where `mask` is False."""
 
@@ -96,7 +97,7 @@ class Tokens(NamedTuple):
 
 
 class TranslationBatch(NamedTuple):
-    """Sentences and their translations; a target runs from `BOS` to `EOS`, a source ends in `EOS`."""
+    """Sentences and translations; a target runs from `BOS` to `EOS`, a source ends in `EOS`."""
 
     source: Tokens
     target: Tokens
@@ -116,14 +117,18 @@ class Translator(Protocol):
     Two steps, so that the vocabulary is projected only where a target token stands.
     """
 
-    def features(self, source: Tokens, target: Tokens) -> Float[Tensor, "batch target features"]: ...
+    def features(
+        self, source: Tokens, target: Tokens
+    ) -> Float[Tensor, "batch target features"]: ...
 
-    def predict(self, features: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch vocab"]: ...
+    def predict(
+        self, features: Float[Tensor, "*batch features"]
+    ) -> Float[Tensor, "*batch vocab"]: ...
 
 
 @runtime_checkable
 class StepDecoder(Protocol[State]):
-    """A model that writes one token at a time. State goes in and comes out; rows are independent."""
+    """A model that writes one token at a time; state goes in and comes out, row by row."""
 
     def start(self, source: Tokens) -> State:
         """Read the sources and return the state before the first token, a row per sentence."""
@@ -131,10 +136,10 @@ class StepDecoder(Protocol[State]):
     def step(
         self, state: State, token: Int[Tensor, " batch"]
     ) -> tuple[Float[Tensor, "batch vocab"], State]:
-        """Read the last token of every row; return log-probabilities of the next, and the new state."""
+        """Read the last token of every row; return log-probabilities of the next, and the state."""
 
     def reorder(self, state: State, index: Int[Tensor, " rows"]) -> State:
-        """Return the state whose row i is row `index[i]`: to branch, to drop and to permute rows."""
+        """Return the state whose row i is row `index[i]`: to branch, drop and permute rows."""
 
     def alignment(self, state: State) -> Float[Tensor, "batch source"]:
         """Return where each row looked in its last step; padding has weight 0."""

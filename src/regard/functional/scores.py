@@ -32,6 +32,7 @@ __all__ = [
     "scaled_dot",
     "split",
     "tanh_energy",
+    "unit",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -222,13 +223,20 @@ def bilinear(
     return inner_product(query @ weight, key)
 
 
-def _unit(vectors: Tensor) -> Tensor:
+def unit(vectors: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
+    """Scale each vector to length 1; a zero vector stays as it is.
+
+    Source: the projection of `cosine`.
+
+    >>> unit(torch.tensor([3.0, 4.0]))
+    tensor([0.6000, 0.8000])
+    """
     return F.normalize(_at_least_float32(vectors), dim=-1).to(vectors.dtype)
 
 
 @_splits_into(
     lambda query, key, temperature=1.0: Split(
-        _unit(query) / temperature, _unit(key), inner_product
+        unit(query) / temperature, unit(key), inner_product
     )
 )
 def cosine(
@@ -250,7 +258,7 @@ def cosine(
     >>> cosine(torch.tensor([[3.0, 0.0]]), torch.tensor([[2.0, 0.0], [0.0, 5.0]]))
     tensor([[1., 0.]])
     """
-    return inner_product(_unit(query) / temperature, _unit(key))
+    return inner_product(unit(query) / temperature, unit(key))
 
 
 @_splits_into(

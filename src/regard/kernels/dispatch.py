@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import NamedTuple
 
 import torch
@@ -45,12 +44,13 @@ TABLE = (
 )
 """The kernels, best first; the first that does not refuse a call runs it."""
 
-_only: ContextVar[str | None] = ContextVar("only", default=None)
+_forced: list[str] = []
+"""The kernels that `only` names, innermost last. Not a context variable: those break compilation."""
 
 
 @contextmanager
 def only(name: str) -> Iterator[None]:
-    """Let one kernel alone compute attention; a call that it refuses is an error.
+    """Let one kernel alone compute attention, in all threads; a call that it refuses is an error.
 
     Raises:
         ValueError: there is no kernel of that name.
@@ -61,11 +61,11 @@ def only(name: str) -> Iterator[None]:
     names = [kernel.name for kernel in TABLE]
     if name not in names:
         raise ValueError(f"there is no kernel {name!r}; there are {', '.join(names)}")
-    token = _only.set(name)
+    _forced.append(name)
     try:
         yield
     finally:
-        _only.reset(token)
+        _forced.pop()
 
 
 def attention(
@@ -140,7 +140,7 @@ def explain(
 
 
 def _choose(call: Call) -> Kernel:
-    forced = _only.get()
+    forced = _forced[-1] if _forced else None
     for kernel in TABLE:
         if forced is not None and kernel.name != forced:
             continue
@@ -159,5 +159,6 @@ def _check(call: Call) -> None:
             f"{call.value.shape[-2]} values"
         )
     if call.bias is not None or call.mask is not None:
-        shape = torch.Size([*call.batch, call.query.shape[-2], call.key.shape[-2]])
+        batch = torch.broadcast_shapes(call.query.shape[:-2], call.key.shape[:-2])
+        shape = torch.Size([*batch, call.query.shape[-2], call.key.shape[-2]])
         reference.check(shape, bias=call.bias, mask=call.mask)

@@ -1,0 +1,1 @@
+"""Data x model x training: one readable function per run, and what loads its result."""

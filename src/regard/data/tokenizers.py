@@ -1,0 +1,206 @@
+"""Text to ids and back: words, sub-words or characters, on top of the `tokenizers` library.
+
+Every kind first normalizes: lower case if asked for, then Unicode NFC (canonical composition;
+unlike NFKC it keeps what a person wrote, such as `½` or `…`). Words and sub-words also turn every
+run of blanks into one space and drop the outer ones.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer as Backend
+
+from regard.data.files import DataError, StrPath, read_lines
+from regard.interfaces import BOS, EOS, PAD, UNK
+
+__all__ = ["SPECIALS", "Tokenizer"]
+
+SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")
+"""How `PAD`, `UNK`, `BOS` and `EOS` are written; within a text these are ordinary characters."""
+
+_UNKNOWN = SPECIALS[UNK]
+_SPACE = "▁"  # the space before a sub-word
+_BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
+
+
+class Tokenizer:
+    """Divides text into the tokens of a vocabulary that begins with `SPECIALS`."""
+
+    def __init__(self, backend: Backend) -> None:
+        if tuple(map(backend.id_to_token, (PAD, UNK, BOS, EOS))) != SPECIALS:
+            raise ValueError(f"the vocabulary must begin with {', '.join(SPECIALS)}")
+        # Otherwise a text that spells "<eos>" would be read as the end of the sequence.
+        backend.encode_special_tokens = True
+        self._backend = backend
+
+    @classmethod
+    def words(
+        cls, texts: Iterable[str], *, min_frequency: int = 2, lowercase: bool = True
+    ) -> "Tokenizer":
+        r"""Learn words (`\w+`) and other single signs that stand in `texts` at least so often.
+
+        Any other word is `UNK`. Decoding joins tokens with spaces: it does not restore the text.
+        """
+        backend = Backend(models.WordLevel({}, unk_token=_UNKNOWN))
+        backend.normalizer = _normalizer(lowercase, one_line=True)
+        backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"\w+|[^\w\s]"), "removed", invert=True)
+        return cls(_train_word_level(backend, texts, min_frequency))
+
+    @classmethod
+    def characters(cls, texts: Iterable[str], *, lowercase: bool = False) -> "Tokenizer":
+        """Learn the characters (code points) of `texts`, blanks among them; any other is `UNK`."""
+        backend = Backend(models.WordLevel({}, unk_token=_UNKNOWN))
+        backend.normalizer = _normalizer(lowercase, one_line=False)
+        backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+        backend.decoder = decoders.Fuse()
+        return cls(_train_word_level(backend, texts, min_frequency=1))
+
+    @classmethod
+    def bpe(
+        cls, texts: Iterable[str], *, vocab_size: int = 8_000, lowercase: bool = False
+    ) -> "Tokenizer":
+        """Learn at most `vocab_size` sub-words by byte-pair encoding (Sennrich et al. 2016).
+
+        Sub-words cross neither blanks nor punctuation; `▁` opens one that follows a space. What
+        the vocabulary lacks is spelt in its bytes, so nothing is ever `UNK`, and decoding gives
+        back the normalized text (`▁` itself is normalized to `_`).
+
+        Raises:
+            ValueError: if `vocab_size` has no room for the special tokens, bytes and characters.
+        """
+        room = vocab_size - len(SPECIALS) - len(_BYTES)
+        if room < 2:
+            smallest = vocab_size - room + 2
+            raise ValueError(f"vocab_size must be at least {smallest}, got {vocab_size}")
+        backend = Backend(models.BPE(unk_token=_UNKNOWN))
+        backend.normalizer = _normalizer(lowercase, one_line=True)
+        backend.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Metaspace(_SPACE, prepend_scheme="always", split=False),
+                pre_tokenizers.Split(Regex(rf"{_SPACE}?(?:\w+|[^\w{_SPACE}])"), "isolated"),
+            ]
+        )
+        backend.decoder = decoders.Sequence(
+            [
+                decoders.Replace(_SPACE, " "),
+                decoders.ByteFallback(),
+                decoders.Fuse(),
+                decoders.Strip(" ", left=1, right=0),
+            ]
+        )
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocab_size - len(_BYTES),
+            special_tokens=list(SPECIALS),
+            limit_alphabet=room // 2,
+            show_progress=False,
+        )
+        backend.train_from_iterator(texts, trainer)
+        backend.model = _with_bytes(backend)
+        return cls(backend)
+
+    @property
+    def vocab_size(self) -> int:
+        return int(self._backend.get_vocab_size())
+
+    def normalize(self, text: str) -> str:
+        """Return the text as it is encoded."""
+        return str(self._backend.normalizer.normalize_str(text))
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of the tokens of a text, without `BOS` and `EOS`."""
+        return list(self._backend.encode(text, add_special_tokens=False).ids)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return what `encode` returns for each text, computed in parallel."""
+        encoded = self._backend.encode_batch_fast(texts, add_special_tokens=False)
+        return [list(encoding.ids) for encoding in encoded]
+
+    def tokens(self, text: str) -> list[str]:
+        """Return the tokens of a text, one per id of `encode`; an unknown one as it stands."""
+        text = self.normalize(text)
+        encoding = self._backend.encode(text, add_special_tokens=False)
+        found = zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True)
+        return [text[start:end] if id_ == UNK else token for id_, token, (start, end) in found]
+
+    def id_tokens(self, ids: Iterable[int]) -> list[str]:
+        """Return the token that each id stands for.
+
+        Raises:
+            ValueError: if an id is not in the vocabulary.
+        """
+        return [self._token(id_) for id_ in ids]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of ids; `PAD`, `BOS` and `EOS` are left out, `UNK` is written `<unk>`.
+
+        Raises:
+            ValueError: if an id is not in the vocabulary.
+        """
+        return self.decode_tokens(self.id_tokens(id_ for id_ in ids if id_ not in (PAD, BOS, EOS)))
+
+    def decode_tokens(self, tokens: Sequence[str]) -> str:
+        """Return the text of tokens, of which some may have been replaced by others."""
+        if self._backend.decoder is None:
+            return " ".join(tokens)
+        return str(self._backend.decoder.decode(list(tokens)))
+
+    def save(self, path: StrPath) -> None:
+        """Write the tokenizer to a JSON file, wholly or not at all."""
+        path = Path(path)
+        unfinished = path.with_name(f".{path.name}.unfinished")
+        unfinished.write_text(self._backend.to_str(pretty=True), encoding="utf-8")
+        unfinished.replace(path)
+
+    @classmethod
+    def load(cls, path: StrPath) -> "Tokenizer":
+        """Read a tokenizer that `save` wrote.
+
+        Raises:
+            DataError: if the file cannot be read or is damaged.
+        """
+        content = "\n".join(read_lines(path))
+        try:
+            return cls(Backend.from_str(content))
+        except Exception as error:  # noqa: BLE001  the library raises nothing more specific
+            reason = str(error).partition("\n")[0]
+            raise DataError(f"{path}: damaged or not a tokenizer ({reason})") from None
+
+    def _token(self, id_: int) -> str:
+        if not 0 <= id_ < self.vocab_size:
+            raise ValueError(f"ids must be from 0 to {self.vocab_size - 1}, got {id_}")
+        return str(self._backend.id_to_token(id_))
+
+
+def _normalizer(lowercase: bool, *, one_line: bool) -> normalizers.Normalizer:
+    steps: list[normalizers.Normalizer] = [normalizers.Lowercase()] if lowercase else []
+    steps.append(normalizers.NFC())
+    if one_line:
+        steps += [normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
+        steps.append(normalizers.Replace(_SPACE, "_"))
+    return normalizers.Sequence(steps)
+
+
+def _train_word_level(backend: Backend, texts: Iterable[str], min_frequency: int) -> Backend:
+    trainer = trainers.WordLevelTrainer(
+        vocab_size=2**31,  # no limit
+        min_frequency=min_frequency,
+        special_tokens=list(SPECIALS),
+        show_progress=False,
+    )
+    backend.train_from_iterator(texts, trainer)
+    return backend
+
+
+def _with_bytes(backend: Backend) -> models.BPE:
+    """Return the trained model with a token for every byte, to spell what it does not know.
+
+    Were the bytes special tokens of the trainer, decoding would have to tell them from the others.
+    """
+    learnt = json.loads(backend.to_str())["model"]
+    vocab: dict[str, int] = learnt["vocab"]
+    for byte in _BYTES:
+        vocab[byte] = len(vocab)
+    merges = [(left, right) for left, right in learnt["merges"]]
+    return models.BPE(vocab, merges, unk_token=_UNKNOWN, byte_fallback=True)

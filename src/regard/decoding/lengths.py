@@ -1,0 +1,58 @@
+"""How long a hypothesis may become, and what its length is worth."""
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from regard.interfaces import Tokens
+
+__all__ = ["LENGTH_PENALTY", "length_limits", "length_penalties"]
+
+LENGTH_PENALTY = 0.6
+"""The exponent of Vaswani 2017, §6.1."""
+
+
+def length_limits(
+    source: Tokens, max_len: int | Int[Tensor, " batch"] | None = None
+) -> Int[Tensor, " batch"]:
+    """Return the number of tokens each sentence may be given, its `EOS` counted.
+
+    `None` allows twice the sentence's own source tokens and ten more: never a number taken from
+    the batch, so that a translation does not depend on its neighbours.
+
+    Raises:
+        ValueError: a limit is below 1, or a tensor of limits does not hold one per sentence.
+    """
+    if max_len is None:
+        return 2 * source.lengths + 10
+    if not isinstance(max_len, Tensor):
+        if max_len < 1:
+            raise ValueError(f"max_len must be at least 1; got {max_len}")
+        return torch.full_like(source.lengths, max_len)
+    if max_len.shape != source.lengths.shape:
+        raise ValueError(
+            f"max_len must hold one limit per sentence, shape {tuple(source.lengths.shape)}; "
+            f"got {tuple(max_len.shape)}"
+        )
+    if bool((max_len < 1).any()):
+        raise ValueError(f"max_len must be at least 1; got {int(max_len.min())}")
+    return max_len.to(source.lengths)
+
+
+def length_penalties(longest: int, exponent: float, device: torch.device) -> Float[Tensor, " len"]:
+    r"""Return what the log-probability of a hypothesis of 0, 1, … `longest` tokens is divided by.
+
+    $$\mathrm{lp}(Y) = \left(\frac{5 + |Y|}{6}\right)^\alpha$$
+
+    `|Y|` counts `EOS`. An `exponent` of 0 leaves log-probabilities as they are.
+
+    Source: Wu 2016, eq. 14.
+
+    Raises:
+        ValueError: the exponent is negative or not finite.
+    """
+    if not (math.isfinite(exponent) and exponent >= 0):
+        raise ValueError(f"length_penalty must be 0 or a positive number; got {exponent}")
+    return ((5 + torch.arange(longest + 1, device=device)) / 6) ** exponent

@@ -1,0 +1,202 @@
+"""Alignments as figures and picture files, drawn by matplotlib."""
+
+import math
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from regard.inspection.alignment import Alignment
+from regard.inspection.atomic import replacing
+from regard.inspection.fonts import fonts_for
+from regard.inspection.labels import printable, shorten, token_label
+from regard.inspection.palette import ON_LIGHT
+
+__all__ = ["SUFFIXES", "draw", "save"]
+
+SUFFIXES = (".pdf", ".png", ".svg")
+"""The kinds of picture files that `save` writes."""
+
+_MAX_LABEL = 24
+_MAX_TITLE = 120
+_MAX_UPRIGHT = 2
+_FONT_SIZE = 10
+_DOTS_PER_INCH = 160
+# More outlines than this would hide the colours and swell the file.
+_MAX_OUTLINED = 20_000
+_COLOURS = ListedColormap(ON_LIGHT, name="regard")
+
+# Lengths in inches.
+_CELL = 0.3
+_LARGEST = 40.0
+_LABEL_PITCH = 0.17
+_CHARACTER = 0.15
+_TITLE_HEIGHT = 0.4
+_MARGIN = 0.15
+_BAR_GAP, _BAR_WIDTH, _BAR_HEIGHTS, _BAR_LABELS = 0.2, 0.12, (1.0, 2.4), 0.6
+
+
+def draw(alignment: Alignment) -> Figure:
+    """Return the heat map: target tokens down, source tokens along the top, a colour bar."""
+    source, target = _labels(alignment.source), _labels(alignment.target)
+    title = shorten(printable(alignment.title), _MAX_TITLE)
+    text: dict[str, Any] = {
+        "family": fonts_for("".join([title, *source, *target])).families,
+        "fontsize": _FONT_SIZE,
+        # A token may hold dollar signs, and is no formula.
+        "parse_math": False,
+    }
+    if why := alignment.why_empty():
+        figure = Figure((6, 1))
+        figure.text(0.02, 0.7, title, **text)
+        figure.text(0.02, 0.3, why, **text)
+        return figure
+    frame = _frame(source, target)
+    figure = Figure(frame.size)
+    axes = figure.add_axes(frame.part(frame.left, frame.top, frame.width, frame.height))
+    axes.set_title(title, loc="left", **text)
+    mesh = _draw_cells(axes, alignment)
+    _name_columns(axes, source, frame.step, text)
+    _name_rows(axes, target, frame.step, text)
+    bar = (frame.left + frame.width + _BAR_GAP, frame.top, _BAR_WIDTH, frame.bar_height)
+    _draw_bar(figure, figure.add_axes(frame.part(*bar)), mesh)
+    return figure
+
+
+class _Frame(NamedTuple):
+    """Where the parts of a figure stand, in inches from its left and its top."""
+
+    size: tuple[float, float]
+    left: float
+    top: float
+    width: float
+    height: float
+    bar_height: float
+    step: int
+
+    def part(
+        self, left: float, top: float, width: float, height: float
+    ) -> tuple[float, float, float, float]:
+        """Return left, bottom, width and height as fractions of the figure."""
+        bottom = self.size[1] - top - height
+        return (
+            left / self.size[0],
+            bottom / self.size[1],
+            width / self.size[0],
+            height / self.size[1],
+        )
+
+
+def _frame(source: Sequence[str], target: Sequence[str]) -> _Frame:
+    """Lay out square cells of one size, with room for the longest labels around them."""
+    cell = min(_CELL, _LARGEST / max(len(source), len(target)))
+    width, height = cell * len(source), cell * len(target)
+    bar_height = min(max(_BAR_HEIGHTS[0], height), _BAR_HEIGHTS[1])
+    above = _CHARACTER * (1 + max(map(len, source)))
+    left = _MARGIN + _CHARACTER * (1 + max(map(len, target)))
+    top = _MARGIN + _TITLE_HEIGHT + above
+    right = max(above, _BAR_GAP + _BAR_WIDTH + _BAR_LABELS) + _MARGIN
+    size = (left + width + right, top + max(height, bar_height) + _MARGIN)
+    step = math.ceil(_LABEL_PITCH / cell)
+    return _Frame(size, left, top, width, height, bar_height, step)
+
+
+def save(alignment: Alignment, path: str | os.PathLike[str]) -> None:
+    """Write the heat map to a .pdf, .png or .svg file, which is then whole or not there.
+
+    Text in an SVG stays text: what opens the file draws it with its own fonts.
+
+    Raises:
+        ValueError: `path` ends in another suffix.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(
+            f"cannot save a picture as {os.fspath(path)!r}: its name must end in "
+            f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+        )
+    figure = draw(alignment)
+    if suffix != ".svg":
+        _warn_of_missing_glyphs(alignment)
+    with replacing(path) as temporary, _reproducible_and_quiet():
+        figure.savefig(
+            temporary,
+            format=suffix[1:],
+            dpi=_DOTS_PER_INCH,
+            bbox_inches="tight",
+            metadata=_metadata(suffix, printable(alignment.title)),
+        )
+
+
+def _labels(tokens: Sequence[str]) -> list[str]:
+    return [shorten(token_label(token), _MAX_LABEL) for token in tokens]
+
+
+def _draw_cells(axes: Axes, alignment: Alignment) -> QuadMesh:
+    num_cells = alignment.weights.numel()
+    outlined = num_cells <= _MAX_OUTLINED
+    mesh = axes.pcolormesh(
+        alignment.rows(),
+        cmap=_COLOURS,
+        vmin=0,
+        vmax=1,
+        edgecolors="white" if outlined else "none",
+        linewidth=0.5 if outlined else 0,
+        rasterized=not outlined,
+    )
+    axes.invert_yaxis()
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    return mesh
+
+
+def _name_columns(axes: Axes, labels: Sequence[str], step: int, text: dict[str, Any]) -> None:
+    upright = max(map(len, labels)) <= _MAX_UPRIGHT
+    slant: dict[str, Any] = {"rotation": 45, "ha": "left", "rotation_mode": "anchor"}
+    places = [index + 0.5 for index in range(0, len(labels), step)]
+    axes.xaxis.tick_top()
+    axes.set_xticks(places, labels[::step], **text, **({} if upright else slant))
+
+
+def _name_rows(axes: Axes, labels: Sequence[str], step: int, text: dict[str, Any]) -> None:
+    axes.set_yticks([index + 0.5 for index in range(0, len(labels), step)], labels[::step], **text)
+
+
+def _draw_bar(figure: Figure, axes: Axes, mesh: QuadMesh) -> None:
+    figure.colorbar(mesh, cax=axes, ticks=[0, 0.5, 1], label="weight")
+    axes.tick_params(length=0, labelsize=_FONT_SIZE - 2)
+    axes.spines[:].set_visible(False)
+
+
+def _warn_of_missing_glyphs(alignment: Alignment) -> None:
+    tokens = map(token_label, (*alignment.source, *alignment.target))
+    missing = fonts_for("".join([printable(alignment.title), *tokens])).missing
+    if missing:
+        warnings.warn(
+            f"no installed font has {' '.join(missing)}; the picture shows boxes instead. "
+            "Install a font that has them, or save as .svg.",
+            stacklevel=3,
+        )
+
+
+@contextmanager
+def _reproducible_and_quiet() -> Iterator[None]:
+    """Keep text as text, the same picture the same bytes, and missing glyphs to one warning."""
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "regard"}
+    with rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def _metadata(suffix: str, title: str) -> dict[str, Any]:
+    """Return what to write beside the picture: its title, and no date."""
+    undated = {".pdf": {"CreationDate": None}, ".png": {}, ".svg": {"Date": None}}
+    return {"Title": title, **undated[suffix]}

@@ -1,0 +1,166 @@
+"""Where did the model look? Answered from outside, while the model runs as it always does."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from regard.interfaces import Attends
+
+__all__ = ["LayerRecord", "Record", "record"]
+
+
+class _Call(NamedTuple):
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+
+
+class LayerRecord:
+    """What one attention layer was asked, call by call; weights are computed when they are read."""
+
+    def __init__(self, name: str, layer: nn.Module) -> None:
+        self.name = name
+        self._layer = layer
+        self._calls: list[_Call] = []
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def weights(
+        self,
+        call: int = -1,
+        *,
+        heads: Sequence[int] | None = None,
+        rows: Sequence[int] | None = None,
+    ) -> Float[Tensor, "... query key"]:
+        """Return the weights of one call, the last if not given, without dropout.
+
+        Args:
+            heads: which heads, on the third axis from the end; all if not given.
+            rows: which queries; all if not given.
+
+        Raises:
+            IndexError: the layer was not called so often.
+        """
+        if not -len(self) <= call < len(self):
+            raise IndexError(f"{self.name} was called {len(self)} times; there is no call {call}")
+        asked = self._calls[call]
+        with torch.no_grad():
+            weights = cast(Attends, self._layer).weights(*asked.arguments, **asked.keywords)
+        if heads is not None:
+            weights = weights[..., list(heads), :, :]
+        if rows is not None:
+            weights = weights[..., list(rows), :]
+        return weights
+
+    def alignment(self) -> Float[Tensor, "... query key"]:
+        """Return the weights of all calls under each other: of a decoder that steps, its alignment.
+
+        Raises:
+            ValueError: there was no call, or the calls differ in batch or keys.
+        """
+        if not self._calls:
+            raise ValueError(f"{self.name} was not called while it was recorded")
+        steps = [self.weights(call) for call in range(len(self))]
+        shapes = {(*step.shape[:-2], step.shape[-1]) for step in steps}
+        if len(shapes) > 1:
+            raise ValueError(
+                f"the calls of {self.name} differ in batch or keys ({sorted(shapes)}): read them "
+                "one by one with weights(call). A search reorders its rows between steps and "
+                "returns the alignment with each hypothesis."
+            )
+        return torch.cat(steps, dim=-2)
+
+
+class Record:
+    """The attention layers of a model by name, and what each was asked."""
+
+    def __init__(self, layers: dict[str, LayerRecord]) -> None:
+        self._layers = layers
+
+    @property
+    def layers(self) -> list[str]:
+        """The names of the layers, as `named_modules` gives them."""
+        return list(self._layers)
+
+    def __getitem__(self, name: str) -> LayerRecord:
+        if name not in self._layers:
+            raise KeyError(f"no attention layer {name!r}; there are {', '.join(self._layers)}")
+        return self._layers[name]
+
+    def only(self) -> LayerRecord:
+        """Return the one layer of a model that has just one.
+
+        Raises:
+            ValueError: there are several.
+        """
+        if len(self._layers) != 1:
+            raise ValueError(f"name one of the attention layers: {', '.join(self._layers)}")
+        return next(iter(self._layers.values()))
+
+
+@contextmanager
+def record(model: nn.Module) -> Iterator[Record]:
+    """Keep what every attention layer of a model is asked while the block runs.
+
+    Nothing is computed and the model keeps its fast path: the layers' inputs are kept, and weights
+    are computed from them when they are read, with the parameters of that moment.
+
+    Raises:
+        ValueError: the model has no attention layer.
+
+    >>> from regard.nn import MultiHeadAttention
+    >>> layer, text = MultiHeadAttention(8, 2), torch.zeros(1, 3, 8)
+    >>> with record(layer) as seen:
+    ...     context = layer(text, text, text)
+    >>> seen.only().weights().shape
+    torch.Size([1, 2, 3, 3])
+    """
+    layers = {name: layer for name, layer in model.named_modules() if _looks(layer)}
+    if not layers:
+        raise ValueError(
+            f"{type(model).__name__} has no attention layer: none of its modules has a method "
+            "`weights` that takes what calling it takes"
+        )
+    records = {name: LayerRecord(name, layer) for name, layer in layers.items()}
+    handles = [
+        layer.register_forward_hook(_keep_call(records[name]), with_kwargs=True)
+        for name, layer in layers.items()
+    ]
+    try:
+        yield Record(records)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _looks(layer: nn.Module) -> bool:
+    """Whether weights are computed here, and not in a layer further inside."""
+    inner = (module for module in layer.modules() if module is not layer)
+    return isinstance(layer, Attends) and not any(isinstance(module, Attends) for module in inner)
+
+
+def _keep_call(layer_record: LayerRecord) -> Any:
+    def hook(
+        layer: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: Any
+    ) -> None:
+        kept = _Call(_detached(arguments), _detached(keywords))
+        layer_record._calls.append(kept)
+
+    return hook
+
+
+def _detached(value: Any) -> Any:
+    """Let go of the graph behind the tensors, whatever they are wrapped in."""
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, dict):
+        return {key: _detached(item) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(_detached, value))
+    if isinstance(value, list | tuple):
+        return type(value)(map(_detached, value))
+    return value

@@ -1,0 +1,98 @@
+"""The attention layer: any score, any normalizer, read from a memory that is prepared once."""
+
+from functools import partial
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from regard import kernels
+from regard.functional.attention import attention_weights
+from regard.functional.normalizers import softmax
+from regard.interfaces import Memory, Normalizer
+from regard.nn.scores import ScoreModule
+
+__all__ = ["Attention"]
+
+
+class Attention(nn.Module):
+    """Read from a memory what a query is looking for.
+
+    Args:
+        score: how well each key matches each query.
+        normalizer: from scores to weights; a function of `regard.normalizers` or a module.
+        dropout: the probability that a weight is dropped in training.
+
+    Source: Bahdanau et al. 2015, section 3.1, for any score and normalizer.
+
+    >>> attention = Attention(AdditiveScore(query_dim=4, key_dim=6, hidden_dim=8))
+    >>> memory = attention.memory(torch.zeros(2, 5, 6), torch.zeros(2, 5, 6))
+    >>> attention(torch.zeros(2, 1, 4), memory).shape
+    torch.Size([2, 1, 6])
+    """
+
+    def __init__(
+        self, score: ScoreModule, normalizer: Normalizer = softmax, *, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.score = score
+        self.normalizer = normalizer
+        self.dropout = nn.Dropout(dropout)
+
+    def memory(
+        self,
+        key: Float[Tensor, "*batch key key_dim"],
+        value: Float[Tensor, "*batch key value_dim"],
+        mask: Tensor | None = None,
+    ) -> Memory:
+        """Project the keys, once for all the queries that will read.
+
+        Args:
+            mask: boolean, True = may attend, broadcastable to `*batch query key`.
+        """
+        return Memory(self.score.project_key(key), value, mask)
+
+    def forward(
+        self,
+        query: Float[Tensor, "*batch query query_dim"],
+        memory: Memory,
+        bias: Tensor | None = None,
+    ) -> Float[Tensor, "*batch query value_dim"]:
+        return kernels.attention(
+            self.score.project_query(query),
+            memory.key,
+            memory.value,
+            score=self.score.comparison,
+            bias=bias,
+            mask=memory.mask,
+            normalizer=dropped(self.normalizer, self.dropout),
+        )
+
+    def weights(
+        self,
+        query: Float[Tensor, "*batch query query_dim"],
+        memory: Memory,
+        bias: Tensor | None = None,
+    ) -> Float[Tensor, "*batch query key"]:
+        """Return the weights of this reading, without dropout."""
+        return attention_weights(
+            self.score.project_query(query),
+            memory.key,
+            score=self.score.comparison,
+            bias=bias,
+            mask=memory.mask,
+            normalizer=self.normalizer,
+        )
+
+
+def dropped(normalizer: Normalizer, dropout: nn.Dropout) -> Normalizer:
+    """Drop weights after normalising, where there is anything to drop: the fast kernels stay."""
+    if not dropout.training or dropout.p == 0:
+        return normalizer
+    return partial(_normalize_and_drop, normalizer, dropout)
+
+
+def _normalize_and_drop(
+    normalizer: Normalizer, dropout: nn.Dropout, scores: Tensor, mask: Tensor | None = None
+) -> Tensor:
+    weights: Tensor = dropout(normalizer(scores, mask))
+    return weights

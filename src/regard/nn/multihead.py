@@ -1,0 +1,128 @@
+"""Multi-head attention, with any score and normalizer; multi-query and grouped-query come free."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from regard import kernels
+from regard.functional.attention import attention_weights
+from regard.functional.normalizers import softmax
+from regard.interfaces import Normalizer
+from regard.nn.attention import dropped
+from regard.nn.scores import ScaledDotScore, ScoreModule
+
+__all__ = ["MultiHeadAttention"]
+
+
+class MultiHeadAttention(nn.Module):
+    """Attend from several heads at once, each with its own projections.
+
+    $$\\operatorname{concat}_h(\\operatorname{attention}(Q W^Q_h, K W^K_h, V W^V_h)) \\, W^O$$
+
+    Args:
+        num_kv_heads: how many heads of keys and values the query heads share: `num_heads` (all
+            their own), 1 (multi-query) or a divisor between (grouped-query).
+        key_dim: width of the keys' input; that of the queries, `embed_dim`, if not given.
+        value_dim: width of the values' input; `key_dim` if not given.
+        score: shared by the heads, over vectors of `embed_dim // num_heads`.
+        dropout: the probability that a weight is dropped in training.
+
+    Source: Vaswani et al. 2017, section 3.2.2; shared keys and values: Ainslie et al. 2023.
+    Cost: that of `num_heads` attentions of width `embed_dim // num_heads`, and four projections.
+
+    Raises:
+        ValueError: `num_heads` does not divide `embed_dim`, or `num_kv_heads` not `num_heads`.
+
+    >>> import torch
+    >>> MultiHeadAttention(8, 2)(torch.zeros(1, 3, 8), torch.zeros(1, 5, 8), torch.zeros(1, 5, 8)).shape
+    torch.Size([1, 3, 8])
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        *,
+        num_kv_heads: int | None = None,
+        key_dim: int | None = None,
+        value_dim: int | None = None,
+        score: ScoreModule | None = None,
+        normalizer: Normalizer = softmax,
+        dropout: float = 0.0,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
+        if num_heads < 1 or embed_dim % num_heads:
+            raise ValueError(f"num_heads must divide embed_dim; got {num_heads} and {embed_dim}")
+        if num_kv_heads < 1 or num_heads % num_kv_heads:
+            raise ValueError(
+                f"num_kv_heads must divide num_heads; got {num_kv_heads} and {num_heads}"
+            )
+        self.head_dim = embed_dim // num_heads
+        self.num_shared = num_heads // num_kv_heads
+        key_dim = embed_dim if key_dim is None else key_dim
+        value_dim = key_dim if value_dim is None else value_dim
+        self.query = nn.Linear(embed_dim, embed_dim, bias=bias)
+        self.key = nn.Linear(key_dim, num_kv_heads * self.head_dim, bias=bias)
+        self.value = nn.Linear(value_dim, num_kv_heads * self.head_dim, bias=bias)
+        self.output = nn.Linear(embed_dim, embed_dim, bias=bias)
+        self.score = ScaledDotScore() if score is None else score
+        self.normalizer = normalizer
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        query: Float[Tensor, "*batch query embed"],
+        key: Float[Tensor, "*batch key key_dim"],
+        value: Float[Tensor, "*batch key value_dim"],
+        *,
+        mask: Tensor | None = None,
+        bias: Tensor | None = None,
+    ) -> Float[Tensor, "*batch query embed"]:
+        """Attend, with `mask` for all heads alike and `bias` for all or (heads first) for each.
+
+        Args:
+            mask: boolean, True = may attend, broadcastable to `*batch query key`.
+            bias: added to the scores, broadcastable to `*batch heads query key`.
+        """
+        context = kernels.attention(
+            self._heads(self.query(query)),
+            self._shared_heads(self.key(key)),
+            self._shared_heads(self.value(value)),
+            score=self.score,
+            bias=bias,
+            mask=_for_all_heads(mask),
+            normalizer=dropped(self.normalizer, self.dropout),
+        )
+        output: Tensor = self.output(context.transpose(-3, -2).flatten(-2))
+        return output
+
+    def weights(
+        self,
+        query: Float[Tensor, "*batch query embed"],
+        key: Float[Tensor, "*batch key key_dim"],
+        value: Float[Tensor, "*batch key value_dim"],
+        *,
+        mask: Tensor | None = None,
+        bias: Tensor | None = None,
+    ) -> Float[Tensor, "*batch heads query key"]:
+        """Return the weights of every head in this call, without dropout."""
+        return attention_weights(
+            self._heads(self.query(query)),
+            self._shared_heads(self.key(key)),
+            score=self.score,
+            bias=bias,
+            mask=_for_all_heads(mask),
+            normalizer=self.normalizer,
+        )
+
+    def _heads(self, projected: Tensor) -> Float[Tensor, "*batch heads length head_dim"]:
+        return projected.unflatten(-1, (-1, self.head_dim)).transpose(-3, -2)
+
+    def _shared_heads(self, projected: Tensor) -> Float[Tensor, "*batch heads length head_dim"]:
+        heads = self._heads(projected)
+        return heads if self.num_shared == 1 else heads.repeat_interleave(self.num_shared, dim=-3)
+
+
+def _for_all_heads(mask: Tensor | None) -> Tensor | None:
+    return mask if mask is None or mask.dim() < 3 else mask.unsqueeze(-3)

@@ -1,0 +1,35 @@
+"""Normalizers with parameters. Those without are functions, `regard.normalizers`."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from regard.functional.normalizers import entmax
+
+__all__ = ["Entmax"]
+
+
+class Entmax(nn.Module):
+    """Weigh by alpha-entmax with a learnt alpha between 1 and 2, one per head or one for all.
+
+    Args:
+        num_heads: how many alphas; above 1 the scores must have heads before query and key.
+        alpha: where they start, strictly between 1 and 2.
+
+    Source: Correia et al. 2019 (Adaptively Sparse Transformers), section 3; alpha = 1 + sigmoid(a).
+
+    Raises:
+        ValueError: `alpha` is not strictly between 1 and 2.
+    """
+
+    def __init__(self, num_heads: int = 1, *, alpha: float = 1.5) -> None:
+        super().__init__()
+        if not 1 < alpha < 2:
+            raise ValueError(f"alpha must lie strictly between 1 and 2; got {alpha}")
+        start = math.log((alpha - 1) / (2 - alpha))
+        self.logit = nn.Parameter(torch.full((num_heads, 1, 1), start))
+
+    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:
+        alpha = 1 + self.logit.sigmoid()
+        return entmax(scores, mask, alpha=alpha if len(alpha) > 1 else alpha.view(1))

@@ -1,0 +1,145 @@
+"""What a user may choose about a translator, and the recipes that choose well."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from regard.training.settings import TrainingSettings
+
+__all__ = [
+    "RECIPES",
+    "DataSettings",
+    "DecodingSettings",
+    "ModelSettings",
+    "TranslateSettings",
+    "VocabularySettings",
+]
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which text to learn from.
+
+    Args:
+        name: a data set that is known by name (see `regard data`), unless `train` is given.
+        folder: where the named set lies; without it, it is loaded from the Hugging Face hub.
+        train: your own text: a .tsv, .csv, .jsonl or .parquet file with two columns, or what the
+            names of two aligned files begin with ("corpus/train" for train.de and train.en). Any
+            of them may be gzipped.
+        validation: text to choose the best epoch by; without it, a part of `train` is held out.
+        test: text to judge the result by, read once.
+        source: column, file ending or language to translate from; "source" or, for a named set, "de".
+        target: column, file ending or language to translate to; "target" or, for a named set, "en".
+        max_len: pairs with more tokens on a side are left out of training.
+    """
+
+    name: str = "dates"
+    folder: Path | None = None
+    train: Path | None = None
+    validation: Path | None = None
+    test: Path | None = None
+    source: str | None = None
+    target: str | None = None
+    max_len: int = 200
+
+
+@dataclass(frozen=True)
+class VocabularySettings:
+    """How text becomes tokens.
+
+    Args:
+        kind: words and punctuation marks, subwords (byte-pair encoding), or characters.
+        size: number of subwords.
+        min_frequency: words seen less often are unknown.
+        lowercase: fold upper case away.
+        shared: one vocabulary for both sides.
+    """
+
+    kind: Literal["words", "bpe", "characters"] = "bpe"
+    size: int = 8000
+    min_frequency: int = 2
+    lowercase: bool = True
+    shared: bool = True
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The recurrent translator; see `regard.models.RecurrentTranslator`.
+
+    Args:
+        embed_dim: width of the embeddings.
+        hidden_dim: width of the decoder's state.
+        encoder_dim: width of the encoder's state in each direction; hidden_dim if not given.
+        cell: the recurrence.
+        num_layers: depth of the encoder.
+        score: how well an encoder state matches the decoder's; dot, scaled_dot and cosine need
+            2 * encoder_dim = hidden_dim.
+        normalizer: from scores to weights; entmax learns its alpha.
+        readout_dim: width of a layer before the vocabulary; null for none.
+        tied: predict with the target embeddings; needs readout_dim = embed_dim.
+        dropout: share of activations dropped in training.
+    """
+
+    embed_dim: int = 256
+    hidden_dim: int = 512
+    encoder_dim: int | None = None
+    cell: Literal["gru", "lstm"] = "gru"
+    num_layers: int = 1
+    score: Literal["additive", "concat", "dot", "scaled_dot", "bilinear", "cosine", "location"] = (
+        "additive"
+    )
+    normalizer: Literal["softmax", "sparsemax", "entmax15", "entmax", "sigmoid"] = "softmax"
+    readout_dim: int | None = 256
+    tied: bool = True
+    dropout: float = 0.3
+
+
+@dataclass(frozen=True)
+class DecodingSettings:
+    """How the finished model is judged.
+
+    Args:
+        beam_size: hypotheses followed at once; 1 is greedy.
+        length_penalty: above 0 favours longer translations (Wu et al. 2016).
+    """
+
+    beam_size: int = 5
+    length_penalty: float = 1.0
+
+
+@dataclass(frozen=True)
+class TranslateSettings:
+    """All that a run of `regard train translate` depends on."""
+
+    data: DataSettings = field(default_factory=DataSettings)
+    vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    decoding: DecodingSettings = field(default_factory=DecodingSettings)
+
+
+RECIPES = {
+    "subwords": TranslateSettings(),
+    "words": TranslateSettings(
+        vocabulary=VocabularySettings(kind="words", shared=False),
+        model=ModelSettings(readout_dim=None, tied=False, dropout=0.5),
+        training=TrainingSettings(
+            epochs=10,
+            max_tokens=0,
+            max_sentences=128,
+            schedule="constant",
+            warmup_steps=0,
+            label_smoothing=0.0,
+        ),
+        decoding=DecodingSettings(beam_size=1),
+    ),
+    "dates": TranslateSettings(
+        vocabulary=VocabularySettings(kind="characters", lowercase=False, shared=False),
+        model=ModelSettings(
+            embed_dim=64, hidden_dim=160, readout_dim=None, tied=False, dropout=0.0
+        ),
+        training=TrainingSettings(epochs=4, label_smoothing=0.0, select="exact"),
+        decoding=DecodingSettings(beam_size=1),
+    ),
+}
+"""Settings that go well together: sub-words (what we recommend), the tutorials' words, dates."""

@@ -1,0 +1,170 @@
+"""Learn to translate: from parallel text to a run directory with a translator in it."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import lightning.pytorch as lightning
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Timer
+
+from regard.data.batching import BatchLoader, BatchSampler, by_sentences, by_tokens
+from regard.data.encoding import EncodedPair, encode_pairs
+from regard.data.splits import Splits
+from regard.interfaces import Pair
+from regard.recipes.settings import DecodingSettings, TranslateSettings
+from regard.recipes.translation_parts import load_splits, make_model, make_tokenizers
+from regard.recipes.translation_system import TranslationSystem
+from regard.recipes.watcher import ValidationTranslator
+from regard.training.metrics import TranslationScores, score_translations
+from regard.training.run_directory import RunDirectory
+from regard.training.settings import TrainingSettings
+from regard.training.trainer import best_checkpoint, is_first_process, make_trainer
+from regard.training.translation import TranslationTraining
+
+__all__ = ["evaluate_translator", "train_translator"]
+
+Report = Callable[[str], None]
+
+
+class _Encoded(NamedTuple):
+    train: list[EncodedPair]
+    validation: list[EncodedPair]
+
+
+def train_translator(
+    settings: TranslateSettings, run: RunDirectory, *, resume: bool = False, report: Report = print
+) -> dict[str, Any]:
+    """Train a translator, keep it in the run directory, and return what it scores.
+
+    The best epoch is chosen on the validation set; the test set is read once, by that epoch.
+
+    Raises:
+        DataError: the data cannot be used.
+        RunError: the run directory exists already.
+        ValueError: settings do not go together.
+    """
+    splits = load_splits(settings.data)
+    lightning.seed_everything(settings.training.seed, verbose=False)
+    system = _new_system(settings, splits)
+    encoded = _encode(settings, splits, system, report)
+    if not resume and is_first_process():
+        run.create(
+            {"system": "translate", "settings": _plain(settings)}, lambda at: _save(system, at)
+        )
+    timer = Timer()
+    watcher = ValidationTranslator(system, splits.validation.pairs, report)
+    trainer = make_trainer(settings.training, run, [timer, watcher])
+    trainer.fit(
+        TranslationTraining(system.model, settings.training),
+        *_loaders(settings.training, encoded, trainer),
+        ckpt_path=str(run.last_checkpoint) if resume and run.last_checkpoint.exists() else None,
+        weights_only=True,
+    )
+    if not trainer.is_global_zero:
+        return {}
+    metrics = _take_best(trainer, system)
+    metrics["validation"] = {}
+    metrics["minutes"] = round(timer.time_elapsed("train") / 60, 2)
+    metrics["parameters"] = sum(part.numel() for part in system.model.parameters())
+    metrics["validation"] |= evaluate_translator(system, splits.validation.pairs, settings)
+    if splits.test.pairs:
+        metrics["test"] = evaluate_translator(system, splits.test.pairs, settings)
+    run.save_metrics(metrics)
+    run.save_weights(system.model)
+    return metrics
+
+
+def evaluate_translator(
+    system: TranslationSystem, pairs: Sequence[Pair], settings: TranslateSettings
+) -> TranslationScores:
+    """Translate the sources and score the result against the targets."""
+    found = system.translate(
+        [pair.source for pair in pairs],
+        beam_size=settings.decoding.beam_size,
+        length_penalty=settings.decoding.length_penalty,
+    )
+    return score_translations(
+        [best.text for best, *_ in found],
+        [pair.target for pair in pairs],
+        lowercase=settings.vocabulary.lowercase,
+    )
+
+
+def _new_system(settings: TranslateSettings, splits: Splits) -> TranslationSystem:
+    source, target = make_tokenizers(settings.vocabulary, splits.train.pairs)
+    model = make_model(settings, source.vocab_size, target.vocab_size)
+    return TranslationSystem(model, source, target, max_len=settings.data.max_len)
+
+
+def _encode(
+    settings: TranslateSettings, splits: Splits, system: TranslationSystem, report: Report
+) -> _Encoded:
+    """Encode what is learnt from and chosen by, and say how much that is."""
+    tokenizers = system.source_tokenizer, system.target_tokenizer
+    train = encode_pairs(splits.train.pairs, *tokenizers, max_len=settings.data.max_len)
+    validation = encode_pairs(splits.validation.pairs, *tokenizers, max_len=settings.data.max_len)
+    left_out = [
+        f"{number:,} {reason}"
+        for number, reason in (
+            (splits.train.skipped, "with an empty side left out"),
+            (train.dropped, f"longer than {settings.data.max_len} tokens left out"),
+        )
+        if number
+    ]
+    report(
+        f"{len(train.pairs):,} pairs to learn from"
+        + "".join(f" ({reason})" for reason in left_out)
+        + f", {len(validation.pairs):,} to choose by, {len(splits.test.pairs):,} to judge by; "
+        f"vocabularies of {tokenizers[0].vocab_size:,} and {tokenizers[1].vocab_size:,}; "
+        f"{sum(part.numel() for part in system.model.parameters()):,} parameters"
+    )
+    return _Encoded(train.pairs, validation.pairs)
+
+
+def _loaders(
+    settings: TrainingSettings, encoded: _Encoded, trainer: Trainer
+) -> tuple[BatchLoader, BatchLoader]:
+    def loader(pairs: list[EncodedPair], seed: int | None) -> BatchLoader:
+        plan = (
+            by_tokens(pairs, max_tokens=settings.max_tokens, max_sentences=settings.max_sentences)
+            if settings.max_tokens
+            else by_sentences(settings.max_sentences)
+        )
+        sampler = BatchSampler(
+            len(pairs),
+            plan,
+            seed=seed,
+            rank=trainer.global_rank,
+            num_ranks=trainer.world_size,
+        )
+        return BatchLoader(pairs, sampler)
+
+    return loader(encoded.train, settings.seed), loader(encoded.validation, None)
+
+
+def _take_best(trainer: Trainer, system: TranslationSystem) -> dict[str, Any]:
+    """Put the best epoch's weights into the model; return which it was and what it scored."""
+    checkpoint = torch.load(best_checkpoint(trainer), map_location="cpu", weights_only=True)
+    weights = {
+        name.removeprefix("model."): tensor for name, tensor in checkpoint["state_dict"].items()
+    }
+    system.model.load_state_dict(weights)
+    return {"best_epoch": checkpoint["epoch"] + 1, "epochs": trainer.current_epoch}
+
+
+def _save(system: TranslationSystem, folder: Path) -> None:
+    system.source_tokenizer.save(folder / "tokenizer.source.json")
+    system.target_tokenizer.save(folder / "tokenizer.target.json")
+
+
+def _plain(settings: TranslateSettings) -> dict[str, Any]:
+    """Return settings as JSON can hold them."""
+    return dataclasses.asdict(
+        settings,
+        dict_factory=lambda items: {
+            name: str(value) if isinstance(value, Path) else value for name, value in items
+        },
+    )

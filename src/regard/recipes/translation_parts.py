@@ -1,0 +1,122 @@
+"""The parts of a translator, made from settings."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from regard.data.named import load_named
+from regard.data.splits import Files, Splits, splits_from_files
+from regard.data.tokenizers import Tokenizer
+from regard.functional import normalizers
+from regard.interfaces import Normalizer, Pair
+from regard.models.recurrent_translator import RecurrentTranslator
+from regard.nn import scores
+from regard.nn.normalizers import Entmax
+from regard.nn.scores import ScoreModule
+from regard.recipes.settings import DataSettings, TranslateSettings, VocabularySettings
+
+__all__ = ["TABLE_SUFFIXES", "load_splits", "make_model", "make_tokenizers"]
+
+TABLE_SUFFIXES = {".tsv", ".csv", ".jsonl", ".parquet"}
+"""Endings of files that hold both sides, in two columns; other names begin those of two files."""
+
+SCORES: dict[str, Callable[[int, int, int, int], ScoreModule]] = {
+    "additive": lambda query, key, hidden, max_len: scores.AdditiveScore(query, key, hidden),
+    "concat": lambda query, key, hidden, max_len: scores.ConcatScore(query, key, hidden),
+    "bilinear": lambda query, key, hidden, max_len: scores.BilinearScore(query, key),
+    "dot": lambda query, key, hidden, max_len: scores.DotScore(),
+    "scaled_dot": lambda query, key, hidden, max_len: scores.ScaledDotScore(),
+    "cosine": lambda query, key, hidden, max_len: scores.CosineScore(),
+    "location": lambda query, key, hidden, max_len: scores.LocationScore(query, max_len),
+}
+
+NORMALIZERS: dict[str, Callable[[], Normalizer]] = {
+    "softmax": lambda: normalizers.softmax,
+    "sparsemax": lambda: normalizers.sparsemax,
+    "entmax15": lambda: normalizers.entmax15,
+    "entmax": Entmax,
+    "sigmoid": lambda: normalizers.sigmoid,
+}
+
+
+def load_splits(settings: DataSettings) -> Splits:
+    """Load the text that the settings name.
+
+    Raises:
+        DataError: it cannot be used.
+    """
+    if settings.train is None:
+        return load_named(
+            settings.name,
+            settings.folder,
+            source=settings.source or "de",
+            target=settings.target or "en",
+        )
+    source, target = settings.source or "source", settings.target or "target"
+
+    def files(path: Path | None) -> Files | None:
+        if path is None or TABLE_SUFFIXES & set(path.suffixes):
+            return path
+        return _with_ending(path, source), _with_ending(path, target)
+
+    train = files(settings.train)
+    assert train is not None
+    return splits_from_files(
+        train, files(settings.validation), files(settings.test), source=source, target=target
+    )
+
+
+def _with_ending(beginning: Path, ending: str) -> Path:
+    plain = beginning.with_name(f"{beginning.name}.{ending}")
+    gzipped = plain.with_name(f"{plain.name}.gz")
+    return gzipped if gzipped.exists() and not plain.exists() else plain
+
+
+def make_tokenizers(
+    settings: VocabularySettings, pairs: list[Pair]
+) -> tuple[Tokenizer, Tokenizer]:
+    """Learn the vocabularies of source and target from the training pairs."""
+
+    def learn(texts: list[str]) -> Tokenizer:
+        if settings.kind == "words":
+            return Tokenizer.words(
+                texts, min_frequency=settings.min_frequency, lowercase=settings.lowercase
+            )
+        if settings.kind == "characters":
+            return Tokenizer.characters(texts, lowercase=settings.lowercase)
+        return Tokenizer.bpe(texts, vocab_size=settings.size, lowercase=settings.lowercase)
+
+    source, target = [pair.source for pair in pairs], [pair.target for pair in pairs]
+    if settings.shared:
+        both = learn(source + target)
+        return both, both
+    return learn(source), learn(target)
+
+
+def make_model(
+    settings: TranslateSettings, source_vocab: int, target_vocab: int
+) -> RecurrentTranslator:
+    """Make the model, with fresh weights.
+
+    Raises:
+        ValueError: settings do not go together.
+    """
+    chosen = settings.model
+    context_dim = 2 * (chosen.encoder_dim or chosen.hidden_dim)
+    if chosen.score in ("dot", "scaled_dot", "cosine") and context_dim != chosen.hidden_dim:
+        raise ValueError(
+            f"the {chosen.score} score compares vectors of one width, but the decoder's state has "
+            f"{chosen.hidden_dim} and the encoder's {context_dim}: set model.encoder_dim to half "
+            "of model.hidden_dim, or use the bilinear score"
+        )
+    arguments = dataclasses.asdict(chosen)
+    score, normalizer = arguments.pop("score"), arguments.pop("normalizer")
+    return RecurrentTranslator(
+        source_vocab=source_vocab,
+        target_vocab=target_vocab,
+        score=SCORES[score](
+            chosen.hidden_dim, context_dim, chosen.hidden_dim, settings.data.max_len + 1
+        ),
+        normalizer=NORMALIZERS[normalizer](),
+        **arguments,
+    )

@@ -1,0 +1,144 @@
+"""A trained translator as its users meet it: text in, text and alignment out."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from regard.data.encoding import encode_sources, pad
+from regard.data.tokenizers import Tokenizer
+from regard.decoding import beam_search, greedy, replace_unknown
+from regard.interfaces import EOS, Hypothesis, StepDecoder, Tokens
+
+__all__ = ["Translation", "TranslationSystem"]
+
+SENTENCES_AT_ONCE = 256
+
+
+class Translation(NamedTuple):
+    """One translation, and where each of its tokens looked.
+
+    `alignment` has a row per target token and a column per source token. `num_cut` counts the
+    source tokens beyond the longest input the model takes, which were not read.
+    """
+
+    text: str
+    score: float
+    source_tokens: list[str]
+    target_tokens: list[str]
+    alignment: Float[Tensor, "target source"]
+    num_cut: int
+
+
+class TranslationSystem:
+    """A translation model with the tokenizers it was trained with.
+
+    Args:
+        model: any model that is a `StepDecoder`.
+        max_len: source tokens beyond so many are not read.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        source_tokenizer: Tokenizer,
+        target_tokenizer: Tokenizer,
+        *,
+        max_len: int = 200,
+    ) -> None:
+        if not isinstance(model, StepDecoder):
+            raise TypeError(f"{type(model).__name__} does not decode step by step; see StepDecoder")
+        self.model = model
+        self.source_tokenizer = source_tokenizer
+        self.target_tokenizer = target_tokenizer
+        self.max_len = max_len
+
+    def translate(
+        self,
+        texts: Sequence[str],
+        *,
+        beam_size: int = 1,
+        length_penalty: float = 1.0,
+        num_best: int = 1,
+    ) -> list[list[Translation]]:
+        """Translate texts; for each, up to `num_best` translations, the best first.
+
+        Unknown words are replaced by the source words they looked at most (Luong et al. 2015, §4).
+        """
+        return list(
+            self.iterate(
+                texts, beam_size=beam_size, length_penalty=length_penalty, num_best=num_best
+            )
+        )
+
+    def iterate(
+        self,
+        texts: Sequence[str],
+        *,
+        beam_size: int = 1,
+        length_penalty: float = 1.0,
+        num_best: int = 1,
+    ) -> Iterator[list[Translation]]:
+        """Translate like `translate`, giving each result as soon as those before it are done."""
+        for first in range(0, len(texts), 4 * SENTENCES_AT_ONCE):
+            some = texts[first : first + 4 * SENTENCES_AT_ONCE]
+            sources = encode_sources(some, self.source_tokenizer)
+            found = self.decode(
+                sources, beam_size=beam_size, length_penalty=length_penalty, num_best=num_best
+            )
+            for text, source, hypotheses in zip(some, sources, found, strict=True):
+                yield [self._translation(text, source, hypothesis) for hypothesis in hypotheses]
+
+    def decode(
+        self,
+        sources: Sequence[list[int]],
+        *,
+        beam_size: int = 1,
+        length_penalty: float = 1.0,
+        num_best: int = 1,
+    ) -> list[list[Hypothesis]]:
+        """Decode sources that are encoded already, in batches of similar length."""
+        device = next(self.model.parameters()).device
+        was_training = self.model.training
+        self.model.eval()
+        found: list[list[Hypothesis]] = [[] for _ in sources]
+        by_length = sorted(range(len(sources)), key=lambda index: len(sources[index]))
+        at_once = max(1, SENTENCES_AT_ONCE // beam_size)
+        for first in range(0, len(by_length), at_once):
+            chosen = by_length[first : first + at_once]
+            ids, lengths = pad([self._cut(sources[index]) for index in chosen])
+            source = Tokens(ids.to(device), lengths)
+            if beam_size == 1:
+                hypotheses = [[best] for best in greedy(self.model, source)]
+            else:
+                hypotheses = beam_search(
+                    self.model,
+                    source,
+                    beam_size=beam_size,
+                    length_penalty=length_penalty,
+                    num_best=num_best,
+                )
+            for index, best in zip(chosen, hypotheses, strict=True):
+                found[index] = best
+        self.model.train(was_training)
+        return found
+
+    def _cut(self, source: list[int]) -> list[int]:
+        return source if len(source) <= self.max_len + 1 else [*source[: self.max_len], EOS]
+
+    def _translation(self, text: str, source: list[int], hypothesis: Hypothesis) -> Translation:
+        num_read = len(self._cut(source)) - 1
+        source_tokens = self.source_tokenizer.tokens(text)[:num_read]
+        target_tokens = replace_unknown(
+            self.target_tokenizer.id_tokens(hypothesis.tokens), hypothesis.alignment, source_tokens
+        )
+        return Translation(
+            text=self.target_tokenizer.decode_tokens(target_tokens),
+            score=hypothesis.score,
+            source_tokens=source_tokens,
+            target_tokens=target_tokens,
+            alignment=hypothesis.alignment[:, :num_read],
+            num_cut=len(source) - 1 - num_read,
+        )

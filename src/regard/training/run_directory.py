@@ -1,0 +1,145 @@
+"""A run directory: everything one training leaves behind, and what `regard.load` reads back.
+
+    config.json          the resolved configuration and the format it is written in
+    tokenizer*.json      from text to ids and back
+    model.safetensors    the weights of the best epoch
+    metrics.json         what was measured, and on what
+    log/                 TensorBoard
+    checkpoints/         what resuming needs (Lightning's)
+
+Files are written whole or not at all. No pickle is read from a run directory when a model is
+loaded; only resuming reads Lightning's checkpoints, with weights_only.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import nn
+
+from regard.files import replacing
+
+__all__ = ["FORMAT", "RunDirectory", "RunError"]
+
+FORMAT = 1
+"""The format of run directories that this version writes, and the newest that it reads."""
+
+
+class RunError(ValueError):
+    """A run directory cannot be used; the message says why and what to do."""
+
+
+class RunDirectory:
+    """The folder of one run. Making the object touches nothing."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        return self.checkpoints / "last.ckpt"
+
+    @property
+    def finished(self) -> bool:
+        """Whether training has ended and left its weights."""
+        return self._weights.is_file()
+
+    @property
+    def _weights(self) -> Path:
+        return self.path / "model.safetensors"
+
+    def create(self, config: dict[str, Any], save_parts: Callable[[Path], None]) -> None:
+        """Make the folder, whole or not at all: configuration, and what `save_parts` writes.
+
+        Raises:
+            RunError: something stands there already.
+        """
+        if self.path.exists():
+            raise RunError(
+                f"{self.path} exists already: continue it with --resume, or choose another --run"
+            )
+        draft = self.path.with_name(f".{self.path.name}.draft")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        try:
+            save_parts(draft)
+            (draft / "config.json").write_text(_dump({"format": FORMAT, **config}), "utf-8")
+            draft.rename(self.path)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def config(self) -> dict[str, Any]:
+        """Read the configuration.
+
+        Raises:
+            RunError: this is no run directory, it is damaged, or a newer version wrote it.
+        """
+        if not self.path.is_dir():
+            raise RunError(f"there is no run directory {self.path}")
+        config = self._read("config.json")
+        version = config.pop("format", None)
+        if not isinstance(version, int):
+            raise RunError(f"{self.path / 'config.json'} does not say its format; is it damaged?")
+        if version > FORMAT:
+            raise RunError(
+                f"{self.path} was written by a newer version of Regard (format {version}, this one "
+                f"reads up to {FORMAT}): pip install --upgrade regard"
+            )
+        return config
+
+    def metrics(self) -> dict[str, Any]:
+        """Read what was measured; nothing before training has ended."""
+        return self._read("metrics.json") if (self.path / "metrics.json").exists() else {}
+
+    def save_metrics(self, metrics: dict[str, Any]) -> None:
+        with replacing(self.path / "metrics.json") as draft:
+            draft.write_text(_dump(metrics), "utf-8")
+
+    def save_weights(self, model: nn.Module) -> None:
+        with replacing(self._weights) as draft:
+            safetensors.torch.save_model(model, str(draft))
+
+    def load_weights(self, model: nn.Module) -> None:
+        """Put the weights of the best epoch into the model.
+
+        Raises:
+            RunError: training has not ended, or the weights are damaged or another model's.
+        """
+        if not self.finished:
+            raise RunError(
+                f"{self.path} has no weights yet: finish its training with "
+                f"--run {self.path} --resume"
+            )
+        try:
+            safetensors.torch.load_model(model, str(self._weights))
+        except (safetensors.SafetensorError, RuntimeError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise RunError(f"{self._weights} is damaged or another model's: {reason}") from error
+
+    def _read(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        try:
+            content = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise RunError(f"{self.path} is not a whole run directory: {name} is missing") from None
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise RunError(f"{path} cannot be read: {error}") from error
+        if not isinstance(content, dict):
+            raise RunError(f"{path} is damaged: it holds {type(content).__name__}, not an object")
+        return content
+
+
+def _dump(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,53 @@
+"""What a user may choose about training, whatever is trained."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from regard.training.schedules import Schedule
+
+__all__ = ["Precision", "TrainingSettings"]
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How long, how fast and on what to train.
+
+    Args:
+        epochs: passes over the training data, at most.
+        max_tokens: padded tokens in a batch of sentences of similar length.
+        max_sentences: sentences in a batch; with max_tokens 0, batches of just that many at random.
+        learning_rate: Adam's, at its peak.
+        schedule: after the warm-up, the rate stays (constant) or falls to 0 at the end (linear).
+        warmup_steps: steps over which the rate rises to its peak.
+        label_smoothing: share of the target's probability spread over the vocabulary.
+        clip: norm to which gradients are clipped.
+        accumulate: batches whose gradients are added up before a step.
+        precision: 32-true, bf16-mixed (faster where the processor knows bfloat16) or 16-mixed (GPU).
+        select: the validation figure that chooses the best epoch.
+        patience: stop after so many epochs without a better one; 0 trains to the end.
+        checkpoint_minutes: how often to save what resuming needs, besides after every epoch.
+        accelerator: where to run: auto, cpu, gpu, mps.
+        devices: how many, or auto; under torchrun, the processes it started.
+        seed: of the initial weights, the order of batches and the dropout.
+        progress: show a progress bar.
+    """
+
+    epochs: int = 20
+    max_tokens: int = 2500
+    max_sentences: int = 512
+    learning_rate: float = 1e-3
+    schedule: Schedule = "linear"
+    warmup_steps: int = 400
+    label_smoothing: float = 0.1
+    clip: float = 1.0
+    accumulate: int = 1
+    precision: Precision = "32-true"
+    select: Literal["bleu", "exact", "loss"] = "bleu"
+    patience: int = 0
+    checkpoint_minutes: float = 10.0
+    accelerator: str = "auto"
+    devices: str = "auto"
+    seed: int = 1
+    progress: bool = True

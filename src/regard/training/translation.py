@@ -1,0 +1,88 @@
+"""What it means to train a translation model."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from regard.interfaces import Tokens, TranslationBatch, Translator
+from regard.training.schedules import schedule
+from regard.training.settings import TrainingSettings
+
+__all__ = ["TranslationTraining"]
+
+
+class TranslationTraining(LightningModule):
+    """Minimise the cross-entropy of each target token, given the source and the tokens before it.
+
+    Logs `loss` (label-smoothed, as trained) and `validation_loss`, the teacher-forced cross-entropy
+    in nats a token without smoothing, whose exponential is `validation_perplexity`.
+
+    Every batch draws its dropout from a generator seeded by its number, so that a run that is
+    interrupted and resumed ends where an uninterrupted one does.
+    """
+
+    def __init__(self, model: nn.Module, settings: TrainingSettings) -> None:
+        super().__init__()
+        if not isinstance(model, Translator):
+            raise TypeError(f"{type(model).__name__} has no features and predict; see Translator")
+        self.model = model
+        self.settings = settings
+
+    def on_train_batch_start(self, batch: TranslationBatch, batch_idx: int) -> None:
+        num_batches = self.trainer.fit_loop.epoch_loop.total_batch_idx
+        torch.manual_seed(hash((self.settings.seed, num_batches, self.global_rank)))
+
+    def training_step(self, batch: TranslationBatch, batch_idx: int) -> Float[Tensor, ""]:
+        logits, following = self._predictions(batch)
+        smoothing = self.settings.label_smoothing
+        loss = F.cross_entropy(logits, following, label_smoothing=smoothing)
+        self.log("loss", loss, prog_bar=True, batch_size=len(following))
+        return loss
+
+    def validation_step(self, batch: TranslationBatch, batch_idx: int) -> None:
+        logits, following = self._predictions(batch)
+        loss = F.cross_entropy(logits, following)
+        # Weighed by tokens, so that the mean over batches is the mean over tokens.
+        self.log(
+            "validation_loss", loss, prog_bar=True, batch_size=len(following), sync_dist=True
+        )
+
+    def on_validation_epoch_end(self) -> None:
+        loss = self.trainer.callback_metrics.get("validation_loss")
+        if loss is not None:
+            self.log("validation_perplexity", loss.exp(), sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.Adam(
+            self.parameters(), lr=self.settings.learning_rate, betas=(0.9, 0.98)
+        )
+        factor = schedule(
+            self.settings.schedule,
+            warmup_steps=self.settings.warmup_steps,
+            num_steps=int(self.trainer.estimated_stepping_batches),
+        )
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def _predictions(
+        self, batch: TranslationBatch
+    ) -> tuple[Float[Tensor, "tokens vocab"], Tensor]:
+        """Return logits and truth for every token that follows another, padding left out."""
+        target = batch.target
+        given = Tokens(target.ids[:, :-1], (target.lengths - 1).clamp(min=0))
+        features = self.model.features(batch.source, given)
+        real = _real(given)
+        # The vocabulary is the widest projection by far: only real tokens pay for it.
+        return self.model.predict(features[real]).float(), target.ids[:, 1:][real]
+
+
+def _real(tokens: Tokens) -> Bool[Tensor, "batch length"]:
+    positions = torch.arange(tokens.ids.shape[1], device=tokens.ids.device)
+    return positions < tokens.lengths.to(tokens.ids.device).unsqueeze(-1)
