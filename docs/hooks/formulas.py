@@ -1,4 +1,4 @@
-"""Turn formulas into MathML while the pages are built, so that a reader's browser needs no script."""
+"""Turn formulas into MathML as the pages are built; a reader's browser then needs no script."""
 
 import html
 import re

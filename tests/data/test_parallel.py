@@ -29,7 +29,7 @@ def save_csv(path: Path, pairs: list[Pair], columns: Columns) -> None:
 
 def save_jsonl(path: Path, pairs: list[Pair], columns: Columns) -> None:
     rows = (json.dumps(dict(zip(columns, pair, strict=True))) for pair in pairs)
-    path.write_text("\n".join(rows), encoding="utf-8")
+    path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
 
 
 def save_parquet(path: Path, pairs: list[Pair], columns: Columns) -> None:
@@ -97,8 +97,7 @@ def test_blank_lines_are_skipped_and_counted(tmp_path: Path, suffix: str) -> Non
     SAVE[suffix](path, PAIRS, ("source", "target"))
     with path.open("a", encoding="utf-8") as file:
         file.write("\n \n")
-    skipped = 1 if suffix == "jsonl" else 2  # its last row has no line feed
-    assert read_pairs(path).skipped in {skipped, 2}
+    assert read_pairs(path) == ParallelText(PAIRS, 2)
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
@@ -140,7 +139,7 @@ def test_a_wrong_column_is_answered_with_the_nearest(tmp_path: Path, suffix: str
 
 def test_half_a_header_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "data.tsv", "source\ttranslation\nein Haus\ta house\n")
-    with pytest.raises(DataError, match="no column 'target'; the nearest is 'translation' of 2$"):
+    with pytest.raises(DataError, match=r"no column 'target'; the nearest is 'translation' of 2$"):
         read_pairs(path)
 
 
@@ -235,7 +234,7 @@ def test_an_unknown_format_is_refused(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["data.tsv", "data.csv", "data.jsonl"])
 def test_an_empty_file_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match=rf"{name}: is empty$"):
+    with pytest.raises(DataError, match=rf"{name}: empty$"):
         read_pairs(write(tmp_path / name, ""))
 
 
@@ -264,7 +263,7 @@ def test_unequal_line_counts_are_said(tmp_path: Path) -> None:
 
 def test_empty_aligned_files_are_refused(tmp_path: Path) -> None:
     source, target = write(tmp_path / "train.de", ""), write(tmp_path / "train.en", "")
-    with pytest.raises(DataError, match=r"train\.de and .*train\.en: is empty$"):
+    with pytest.raises(DataError, match=r"train\.de and .*train\.en: empty$"):
         read_aligned(source, target)
 
 

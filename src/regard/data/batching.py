@@ -83,6 +83,9 @@ class BatchSampler:
     Every pair stands in one batch of one rank. Every rank has the same number of batches, each
     epoch the same; where that does not work out, batches are halved. Ranks get batches of similar
     length at the same time, since they wait for each other. With `seed=None` nothing is shuffled.
+
+    Raises:
+        ValueError: if `rank` does not exist, or ranks cannot have as many batches each.
     """
 
     def __init__(
@@ -90,8 +93,6 @@ class BatchSampler:
     ) -> None:
         if not 0 <= rank < num_ranks:
             raise ValueError(f"rank must be from 0 to num_ranks - 1 = {num_ranks - 1}, got {rank}")
-        if num_pairs < num_ranks:
-            raise ValueError(f"{num_pairs} pairs cannot be shared among {num_ranks} ranks")
         self.epoch = 0
         self._num_pairs, self._plan, self._seed = num_pairs, plan, seed
         self._rank, self._num_ranks = rank, num_ranks
@@ -125,6 +126,11 @@ def _halve_until_divisible(batches: list[list[int]], divisor: int) -> list[list[
     while len(batches) % divisor:
         largest = max(range(len(batches)), key=lambda index: len(batches[index]))
         batch = batches[largest]
+        if len(batch) == 1:
+            raise ValueError(
+                f"{len(batches)} batches of one pair cannot be shared evenly among {divisor} ranks;"
+                " use larger batches or fewer ranks"
+            )
         middle = len(batch) // 2
         batches[largest : largest + 1] = [batch[:middle], batch[middle:]]
     return batches

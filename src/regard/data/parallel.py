@@ -78,7 +78,7 @@ def collect_pairs(rows: Iterable[Pair], where: str) -> ParallelText:
         else:
             skipped += 1
     if not pairs:
-        found = f"none of {skipped:,} rows has text on both sides" if skipped else "is empty"
+        found = f"none of {skipped:,} rows has text on both sides" if skipped else "empty"
         raise DataError(f"{where}: {found}")
     return ParallelText(pairs, skipped)
 

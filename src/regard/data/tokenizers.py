@@ -93,6 +93,7 @@ class Tokenizer:
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size - len(_BYTES),
             special_tokens=list(SPECIALS),
+            initial_alphabet=[_SPACE],
             limit_alphabet=room // 2,
             show_progress=False,
         )

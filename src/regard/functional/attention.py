@@ -10,7 +10,7 @@ from regard.functional.normalizers import softmax
 from regard.functional.scores import scaled_dot
 from regard.interfaces import Normalizer
 
-__all__ = ["attention", "attention_weights"]
+__all__ = ["attention", "attention_weights", "check"]
 
 
 def attention_weights(
@@ -22,9 +22,9 @@ def attention_weights(
     mask: Tensor | None = None,
     normalizer: Normalizer = softmax,
 ) -> Float[Tensor, "*batch query key"]:
-    """Return how much each query attends to each key.
+    r"""Return how much each query attends to each key.
 
-    $$w_i = \\operatorname{normalizer}(\\operatorname{score}(q_i, k) + b_i, \\; m_i)$$
+    $$w_i = \operatorname{normalizer}(\operatorname{score}(q_i, k) + b_i, \; m_i)$$
 
     Args:
         score: a score of `regard.scores` with its parameters bound, a score module, or any function
@@ -60,9 +60,9 @@ def attention(
     mask: Tensor | None = None,
     normalizer: Normalizer = softmax,
 ) -> Float[Tensor, "*batch query value_dim"]:
-    """Return the values, weighed by how much each query attends to their keys.
+    r"""Return the values, weighed by how much each query attends to their keys.
 
-    $$c_i = \\sum_j w_{ij} v_j$$
+    $$c_i = \sum_j w_{ij} v_j$$
 
     The arguments are those of `attention_weights`. A query that may attend nothing gets 0.
 

@@ -32,9 +32,9 @@ def alibi_slopes(num_heads: int) -> Float[Tensor, " heads"]:
 def alibi(
     slopes: Float[Tensor, " heads"], query_len: int, key_len: int
 ) -> Float[Tensor, "heads query key"]:
-    """Penalise each key by its distance from the query, each head with its own slope.
+    r"""Penalise each key by its distance from the query, each head with its own slope.
 
-    $$b_{hij} = -m_h \\, |i - j|$$
+    $$b_{hij} = -m_h \, |i - j|$$
 
     Source: Press et al. 2022, section 3; both directions, as its authors do for encoders.
     Cost: heads x query x key.
@@ -86,9 +86,9 @@ def relative_buckets(
 def relative_position(
     table: Float[Tensor, "buckets heads"], buckets: Int[Tensor, "query key"]
 ) -> Float[Tensor, "heads query key"]:
-    """Look up a learned bias for the bucket that each offset falls into.
+    r"""Look up a learned bias for the bucket that each offset falls into.
 
-    $$b_{hij} = T_{\\text{bucket}(j - i), h}$$
+    $$b_{hij} = T_{\text{bucket}(j - i), h}$$
 
     Source: Raffel et al. 2020 (T5), section 2.1.
     Cost: heads x query x key.
@@ -105,9 +105,9 @@ def gaussian(
     *,
     deviation: float | Float[Tensor, "*#batch query"],
 ) -> Float[Tensor, "*batch query key"]:
-    """Favour keys around a centre, one per query, given in key positions from 0.
+    r"""Favour keys around a centre, one per query, given in key positions from 0.
 
-    $$b_{ij} = -\\frac{(j - p_i)^2}{2 \\sigma^2}$$
+    $$b_{ij} = -\frac{(j - p_i)^2}{2 \sigma^2}$$
 
     Source: Yang et al. 2018 (Modeling Localness for Self-Attention Networks), eq. 4-5.
     Differs from Luong et al. 2015, eq. 10, which multiplies the weights by the exponential of this

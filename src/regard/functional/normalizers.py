@@ -6,6 +6,7 @@ query that may attend nothing.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float
@@ -36,9 +37,9 @@ def _where_allowed(
 
 
 def softmax(scores: Scores, mask: Mask = None) -> Scores:
-    """Weigh by exponentials.
+    r"""Weigh by exponentials.
 
-    $$w_j = \\frac{e^{s_j}}{\\sum_i e^{s_i}}$$
+    $$w_j = \frac{e^{s_j}}{\sum_i e^{s_i}}$$
 
     Sums to one: yes. Sparse: no. Monotone: yes. A constant added to the scores: changes nothing.
     Source: Bahdanau et al. 2015, section 3.1.
@@ -51,9 +52,9 @@ def softmax(scores: Scores, mask: Mask = None) -> Scores:
 
 
 def sparsemax(scores: Scores, mask: Mask = None) -> Scores:
-    """Weigh by the Euclidean projection of the scores onto the simplex.
+    r"""Weigh by the Euclidean projection of the scores onto the simplex.
 
-    $$w = \\operatorname{argmin}_{p \\in \\Delta} \\lVert p - s \\rVert^2 = [s - \\tau]_+$$
+    $$w = \operatorname{argmin}_{p \in \Delta} \lVert p - s \rVert^2 = [s - \tau]_+$$
 
     Sums to one: yes. Sparse: yes. Monotone: yes. A constant added to the scores: changes nothing.
     Source: Martins & Astudillo 2016, algorithm 1.
@@ -66,9 +67,9 @@ def sparsemax(scores: Scores, mask: Mask = None) -> Scores:
 
 
 def entmax15(scores: Scores, mask: Mask = None) -> Scores:
-    """Weigh by 1.5-entmax, half-way between softmax and sparsemax.
+    r"""Weigh by 1.5-entmax, half-way between softmax and sparsemax.
 
-    $$w_j = [s_j / 2 - \\tau]_+^2$$
+    $$w_j = [s_j / 2 - \tau]_+^2$$
 
     Sums to one: yes. Sparse: yes. Monotone: yes. A constant added to the scores: changes nothing.
     Source: Peters et al. 2019, algorithm 2.
@@ -83,9 +84,9 @@ def entmax15(scores: Scores, mask: Mask = None) -> Scores:
 def entmax(
     scores: Scores, mask: Mask = None, *, alpha: float | Float[Tensor, "..."] = 1.5
 ) -> Scores:
-    """Weigh by alpha-entmax: softmax as alpha goes to 1, sparsemax at 2, sparser beyond.
+    r"""Weigh by alpha-entmax: softmax as alpha goes to 1, sparsemax at 2, sparser beyond.
 
-    $$w_j = [(\\alpha - 1) s_j - \\tau]_+^{1 / (\\alpha - 1)}$$
+    $$w_j = [(\alpha - 1) s_j - \tau]_+^{1 / (\alpha - 1)}$$
 
     Args:
         alpha: above 1; a tensor broadcastable to the scores (one per head, say) may be learnt.
@@ -102,13 +103,14 @@ def entmax(
     """
     if not isinstance(alpha, Tensor) and alpha <= 1:
         raise ValueError(f"alpha must be above 1 (softmax is the limit at 1); got {alpha}")
-    return _where_allowed(scores, mask, lambda allowed: _entmax(allowed, alpha, _bisect_threshold))
+    threshold = partial(_bisect_threshold, alpha=alpha)
+    return _where_allowed(scores, mask, lambda allowed: _entmax(allowed, alpha, threshold))
 
 
 def sigmoid(scores: Scores, mask: Mask = None) -> Scores:
-    """Weigh each key on its own, without competition.
+    r"""Weigh each key on its own, without competition.
 
-    $$w_j = \\frac{1}{1 + e^{-s_j}}$$
+    $$w_j = \frac{1}{1 + e^{-s_j}}$$
 
     Sums to one: no. Sparse: no. Monotone: yes. A constant added to the scores: changes the weights.
     Source: Ramapuram et al. 2025 (Theory, Analysis, and Best Practices for Sigmoid Self-Attention).
@@ -121,9 +123,9 @@ def sigmoid(scores: Scores, mask: Mask = None) -> Scores:
 
 
 def hardmax(scores: Scores, mask: Mask = None) -> Scores:
-    """Put the whole weight on the best key, the first of equals; no gradient reaches the scores.
+    r"""Put the whole weight on the best key, the first of equals; no gradient reaches the scores.
 
-    $$w_j = [j = \\operatorname{argmax}_i s_i]$$
+    $$w_j = [j = \operatorname{argmax}_i s_i]$$
 
     Sums to one: yes. Sparse: yes. Monotone: yes. A constant added to the scores: changes nothing.
     Source: Xu et al. 2015, section 4.1, at test time.
@@ -140,14 +142,13 @@ def hardmax(scores: Scores, mask: Mask = None) -> Scores:
     return _where_allowed(scores.detach(), mask, one_hot)
 
 
-Threshold = Callable[[Tensor, Tensor | float], Tensor]
-
-
-def _entmax(scores: Tensor, alpha: Tensor | float, threshold: Threshold) -> Tensor:
+def _entmax(
+    scores: Tensor, alpha: Tensor | float, threshold: Callable[[Tensor], Tensor]
+) -> Tensor:
     """Weigh by the powers of what stands above a threshold tau, given a way to find tau.
 
-    tau solves sum(w(tau)) = 1. It is found without gradient; one Newton step from there leaves it
-    in place and gives it the exact gradient of the implicit function, for scores and alpha.
+    tau solves sum(w(tau)) = 1. It is found without gradient; a Newton step of length 0 from there
+    gives it the exact gradient of the implicit function, for scores and alpha.
     """
     finite = scores > -torch.inf
     # Relative to the maximum, which changes nothing but keeps large scores exact.
@@ -156,7 +157,7 @@ def _entmax(scores: Tensor, alpha: Tensor | float, threshold: Threshold) -> Tens
     exponent = 1 / (alpha - 1)
 
     with torch.no_grad():
-        tau = threshold(scaled.masked_fill(~finite, -torch.inf), alpha)
+        tau = threshold(scaled.masked_fill(~finite, -torch.inf))
         above = finite & (scaled > tau)
 
     def power(tau: Tensor, exponent: Tensor | float) -> Tensor:
@@ -165,18 +166,19 @@ def _entmax(scores: Tensor, alpha: Tensor | float, threshold: Threshold) -> Tens
 
     with torch.no_grad():
         slope = exponent * power(tau, exponent - 1).sum(dim=-1, keepdim=True)
-    surplus = power(tau, exponent).sum(dim=-1, keepdim=True) - 1
-    return power(tau + surplus / slope, exponent)
+    total = power(tau, exponent).sum(dim=-1, keepdim=True)
+    weights = power(tau + (total - total.detach()) / slope, exponent)
+    return weights / total.detach()  # 1 up to rounding
 
 
-def _sparsemax_threshold(scaled: Tensor, alpha: Tensor | float) -> Tensor:
+def _sparsemax_threshold(scaled: Tensor) -> Tensor:
     descending = scaled.sort(dim=-1, descending=True).values
     rank = torch.arange(1, scaled.shape[-1] + 1, dtype=scaled.dtype, device=scaled.device)
     candidates = (descending.cumsum(dim=-1) - 1) / rank
     return _last_candidate(candidates, descending)
 
 
-def _entmax15_threshold(scaled: Tensor, alpha: Tensor | float) -> Tensor:
+def _entmax15_threshold(scaled: Tensor) -> Tensor:
     descending = scaled.sort(dim=-1, descending=True).values
     rank = torch.arange(1, scaled.shape[-1] + 1, dtype=scaled.dtype, device=scaled.device)
     mean = descending.cumsum(dim=-1) / rank
@@ -194,9 +196,8 @@ def _last_candidate(candidates: Tensor, descending: Tensor) -> Tensor:
 
 def _bisect_threshold(scaled: Tensor, alpha: Tensor | float) -> Tensor:
     """Halve the interval that holds the threshold until it is as narrow as the dtype allows."""
-    num_keys = scaled.shape[-1]
-    top = scaled.amax(dim=-1, keepdim=True)
-    low, high = top - 1, top - num_keys ** (1 - torch.as_tensor(alpha, dtype=scaled.dtype))
+    high = scaled.amax(dim=-1, keepdim=True)
+    low = high - 1
     for _ in range(26 if scaled.dtype == torch.float32 else 55):
         middle = (low + high) / 2
         total = ((scaled - middle).clamp(min=0) ** (1 / (alpha - 1))).sum(dim=-1, keepdim=True)

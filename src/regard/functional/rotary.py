@@ -13,10 +13,10 @@ def rotary(
     *,
     base: float = 10_000.0,
 ) -> Float[Tensor, "*batch length head_dim"]:
-    """Rotate each pair of channels by an angle that grows with the position.
+    r"""Rotate each pair of channels by an angle that grows with the position.
 
-    $$x'_{2i} + \\mathrm{i}\\, x'_{2i+1} = (x_{2i} + \\mathrm{i}\\, x_{2i+1}) \\, e^{\\mathrm{i} \\, p \\, \\theta_i},
-    \\quad \\theta_i = \\text{base}^{-2i/d}$$
+    $$x'_{2i} + \mathrm{i}\, x'_{2i+1} = (x_{2i} + \mathrm{i}\, x_{2i+1}) \, e^{\mathrm{i} \, p \, \theta_i},
+    \quad \theta_i = \text{base}^{-2i/d}$$
 
     Source: Su et al. 2024 (RoFormer), eq. 34.
     Cost: linear in the input.

@@ -43,9 +43,7 @@ def split(score: Callable[..., Tensor], query: Tensor, key: Tensor) -> Split | N
 
     Works for the scores of this module, for a `functools.partial` of one, and for score modules.
     """
-    function, bound = (
-        (score.func, score.keywords) if isinstance(score, partial) else (score, {})
-    )
+    function, bound = (score.func, score.keywords) if isinstance(score, partial) else (score, {})
     if isinstance(score, partial) and score.args:
         return None
     take_apart: Callable[..., Split] | None = getattr(function, "split", None)
@@ -88,9 +86,9 @@ def _check_same_width(query: Tensor, key: Tensor) -> None:
 def inner_product(
     query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
 ) -> Float[Tensor, "*#batch query key"]:
-    """Compare by the inner product.
+    r"""Compare by the inner product.
 
-    $$s_{ij} = q_i \\cdot k_j$$
+    $$s_{ij} = q_i \cdot k_j$$
 
     Source: Luong et al. 2015, eq. 8 (dot).
     Cost: query x key x width multiply-adds; one query x key matrix.
@@ -112,9 +110,9 @@ def tanh_energy(
     *,
     energy: Float[Tensor, " hidden"],
 ) -> Float[Tensor, "*#batch query key"]:
-    """Compare by a one-layer perceptron whose first layer is already applied.
+    r"""Compare by a one-layer perceptron whose first layer is already applied.
 
-    $$s_{ij} = v \\cdot \\tanh(q_i + k_j)$$
+    $$s_{ij} = v \cdot \tanh(q_i + k_j)$$
 
     Source: Bahdanau et al. 2015, appendix A.1.2.
     Cost: query x key x hidden hyperbolic tangents, in time and in memory.
@@ -143,9 +141,9 @@ def tanh_energy(
 def inverse_distance(
     query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
 ) -> Float[Tensor, "*#batch query key"]:
-    """Compare by closeness: 1 for equal vectors, towards 0 for distant ones.
+    r"""Compare by closeness: 1 for equal vectors, towards 0 for distant ones.
 
-    $$s_{ij} = \\frac{1}{1 + \\lVert q_i - k_j \\rVert}$$
+    $$s_{ij} = \frac{1}{1 + \lVert q_i - k_j \rVert}$$
 
     Source: Yin et al. 2016 (ABCNN), section 5.1, the match score.
     Differs: the gradient at distance 0, which does not exist, is taken to be 0.
@@ -173,9 +171,9 @@ def inverse_distance(
 def dot(
     query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
 ) -> Float[Tensor, "*#batch query key"]:
-    """Score by the inner product of query and key.
+    r"""Score by the inner product of query and key.
 
-    $$s_{ij} = q_i \\cdot k_j$$
+    $$s_{ij} = q_i \cdot k_j$$
 
     Source: Luong et al. 2015, eq. 8 (dot).
     Cost: query x key x width multiply-adds.
@@ -190,9 +188,9 @@ def dot(
 def scaled_dot(
     query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
 ) -> Float[Tensor, "*#batch query key"]:
-    """Score by the inner product, scaled so that its variance does not grow with the width.
+    r"""Score by the inner product, scaled so that its variance does not grow with the width.
 
-    $$s_{ij} = \\frac{q_i \\cdot k_j}{\\sqrt{d}}$$
+    $$s_{ij} = \frac{q_i \cdot k_j}{\sqrt{d}}$$
 
     Source: Vaswani et al. 2017, eq. 1.
     Cost: query x key x width multiply-adds.
@@ -210,9 +208,9 @@ def bilinear(
     *,
     weight: Float[Tensor, "query_dim key_dim"],
 ) -> Float[Tensor, "*#batch query key"]:
-    """Score by a learned bilinear form; query and key may differ in width.
+    r"""Score by a learned bilinear form; query and key may differ in width.
 
-    $$s_{ij} = q_i^\\top W k_j$$
+    $$s_{ij} = q_i^\top W k_j$$
 
     Source: Luong et al. 2015, eq. 8 (general).
     Cost: that of `dot`, and query x query_dim x key_dim to project the queries.
@@ -235,9 +233,7 @@ def unit(vectors: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"
 
 
 @_splits_into(
-    lambda query, key, temperature=1.0: Split(
-        unit(query) / temperature, unit(key), inner_product
-    )
+    lambda query, key, temperature=1.0: Split(unit(query) / temperature, unit(key), inner_product)
 )
 def cosine(
     query: Float[Tensor, "*#batch query width"],
@@ -245,9 +241,9 @@ def cosine(
     *,
     temperature: float | Float[Tensor, ""] = 1.0,
 ) -> Float[Tensor, "*#batch query key"]:
-    """Score by the cosine of the angle between query and key; a zero vector scores 0.
+    r"""Score by the cosine of the angle between query and key; a zero vector scores 0.
 
-    $$s_{ij} = \\frac{q_i \\cdot k_j}{T \\, \\lVert q_i \\rVert \\, \\lVert k_j \\rVert}$$
+    $$s_{ij} = \frac{q_i \cdot k_j}{T \, \lVert q_i \rVert \, \lVert k_j \rVert}$$
 
     Args:
         temperature: T > 0; below 1 it sharpens the weights, which are flat at 1.
@@ -277,9 +273,9 @@ def additive(
     energy: Float[Tensor, " hidden"],
     bias: Float[Tensor, " hidden"] | None = None,
 ) -> Float[Tensor, "*#batch query key"]:
-    """Score by a one-layer perceptron over query and key.
+    r"""Score by a one-layer perceptron over query and key.
 
-    $$s_{ij} = v \\cdot \\tanh(W q_i + U k_j + b)$$
+    $$s_{ij} = v \cdot \tanh(W q_i + U k_j + b)$$
 
     Source: Bahdanau et al. 2015, appendix A.1.2; there b = 0.
     Cost: query x key x hidden hyperbolic tangents.
@@ -311,9 +307,9 @@ def concat(
     weight: Float[Tensor, "hidden query_dim_plus_key_dim"],
     energy: Float[Tensor, " hidden"],
 ) -> Float[Tensor, "*#batch query key"]:
-    """Score by a one-layer perceptron over the concatenation of query and key.
+    r"""Score by a one-layer perceptron over the concatenation of query and key.
 
-    $$s_{ij} = v \\cdot \\tanh(W [q_i; k_j])$$
+    $$s_{ij} = v \cdot \tanh(W [q_i; k_j])$$
 
     Source: Luong et al. 2015, eq. 8 (concat).
     Differs: the concatenation is never built; W is cut into its two halves, as in `additive`.
@@ -342,9 +338,9 @@ def location(
     *,
     weight: Float[Tensor, "max_len query_dim"],
 ) -> Float[Tensor, "*#batch query key"]:
-    """Score positions from the query alone, whatever stands there.
+    r"""Score positions from the query alone, whatever stands there.
 
-    $$s_{ij} = w_j \\cdot q_i$$
+    $$s_{ij} = w_j \cdot q_i$$
 
     Source: Luong et al. 2015, eq. 9 (location).
     Cost: query x max_len x query_dim multiply-adds.
@@ -370,9 +366,9 @@ def location(
 def distance(
     query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
 ) -> Float[Tensor, "*#batch query key"]:
-    """Score by closeness: 1 for equal vectors, towards 0 for distant ones.
+    r"""Score by closeness: 1 for equal vectors, towards 0 for distant ones.
 
-    $$s_{ij} = \\frac{1}{1 + \\lVert q_i - k_j \\rVert}$$
+    $$s_{ij} = \frac{1}{1 + \lVert q_i - k_j \rVert}$$
 
     Source: Yin et al. 2016 (ABCNN), section 5.1, the match score.
     Cost: query x key x width operations.

@@ -78,10 +78,10 @@ def attention(
     mask: Tensor | None = None,
     normalizer: Normalizer = softmax,
 ) -> Float[Tensor, "*batch query value_dim"]:
-    """Return the values, weighed by how much each query attends to their keys.
+    r"""Return the values, weighed by how much each query attends to their keys.
 
-    $$c_i = \\sum_j w_{ij} v_j, \\quad
-    w_i = \\operatorname{normalizer}(\\operatorname{score}(q_i, k) + b_i, \\; m_i)$$
+    $$c_i = \sum_j w_{ij} v_j, \quad
+    w_i = \operatorname{normalizer}(\operatorname{score}(q_i, k) + b_i, \; m_i)$$
 
     Computed by the fastest kernel that gives this answer; `regard.kernels.explain` names it.
     A query that may attend nothing gets 0.

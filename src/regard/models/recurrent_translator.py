@@ -124,18 +124,16 @@ class RecurrentTranslator(nn.Module):
         initial = torch.tanh(self.initial(final))
         return memory, initial.chunk(2 if self.cell == "lstm" else 1, dim=-1)
 
-    def features(
-        self, source: Tokens, target: Tokens
-    ) -> Float[Tensor, "batch target features"]:
+    def features(self, source: Tokens, target: Tokens) -> Float[Tensor, "batch target features"]:
         """Return what each target position predicts the next token from, given the ones before."""
         memory, recurrent = self.encode(source)
         embedded = self.dropout(self.target_embedding(target.ids))
-        gates = self.gates_of_embedding(embedded)
         states, contexts = [], []
-        for position in range(target.ids.shape[1]):
+        # Unbound, not indexed: the gradient of an index is a tensor of zeros for every step.
+        for gates in self.gates_of_embedding(embedded).unbind(dim=1):
             query = recurrent[0].unsqueeze(1)
             context = self.attention(query, memory).squeeze(1)
-            recurrent = self._update(gates[:, position], context, recurrent)
+            recurrent = self._update(gates, context, recurrent)
             states.append(recurrent[0])
             contexts.append(context)
         seen = [torch.stack(states, dim=1), torch.stack(contexts, dim=1), embedded]
@@ -149,9 +147,7 @@ class RecurrentTranslator(nn.Module):
         logits: Tensor = self.output(features)
         return logits
 
-    def forward(
-        self, source: Tokens, target: Tokens
-    ) -> Float[Tensor, "batch target target_vocab"]:
+    def forward(self, source: Tokens, target: Tokens) -> Float[Tensor, "batch target target_vocab"]:
         """Return the logits of each next target token, given the tokens before it."""
         return self.predict(self.features(source, target))
 

@@ -11,7 +11,7 @@ from regard.functional.normalizers import softmax
 from regard.interfaces import Memory, Normalizer
 from regard.nn.scores import ScoreModule
 
-__all__ = ["Attention"]
+__all__ = ["Attention", "dropped"]
 
 
 class Attention(nn.Module):
@@ -24,6 +24,8 @@ class Attention(nn.Module):
 
     Source: Bahdanau et al. 2015, section 3.1, for any score and normalizer.
 
+    >>> import torch
+    >>> from regard.nn import AdditiveScore
     >>> attention = Attention(AdditiveScore(query_dim=4, key_dim=6, hidden_dim=8))
     >>> memory = attention.memory(torch.zeros(2, 5, 6), torch.zeros(2, 5, 6))
     >>> attention(torch.zeros(2, 1, 4), memory).shape

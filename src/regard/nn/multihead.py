@@ -14,9 +14,9 @@ __all__ = ["MultiHeadAttention"]
 
 
 class MultiHeadAttention(nn.Module):
-    """Attend from several heads at once, each with its own projections.
+    r"""Attend from several heads at once, each with its own projections.
 
-    $$\\operatorname{concat}_h(\\operatorname{attention}(Q W^Q_h, K W^K_h, V W^V_h)) \\, W^O$$
+    $$\operatorname{concat}_h(\operatorname{attention}(Q W^Q_h, K W^K_h, V W^V_h)) \, W^O$$
 
     Args:
         num_kv_heads: how many heads of keys and values the query heads share: `num_heads` (all

@@ -14,9 +14,9 @@ __all__ = ["AttentionPooling", "LastStateAttention"]
 
 
 class AttentionPooling(nn.Module):
-    """Pool a sequence with a learned query: which positions matter, whatever is asked.
+    r"""Pool a sequence with a learned query: which positions matter, whatever is asked.
 
-    $$u_t = \\tanh(W h_t + b), \\quad w = \\operatorname{normalizer}(u \\cdot q), \\quad c = \\sum_t w_t h_t$$
+    $$u_t = \tanh(W h_t + b), \quad w = \operatorname{normalizer}(u \cdot q), \quad c = \sum_t w_t h_t$$
 
     Args:
         input_dim: width of the sequence.
@@ -52,7 +52,7 @@ class AttentionPooling(nn.Module):
         """Pool the first `lengths` positions of each sequence; an empty one gives 0."""
         key, mask = self._key_and_mask(sequence, lengths)
         memory = self.attention.memory(key, sequence, mask)
-        context: Tensor = self.attention(self._queries(len(sequence)), memory)
+        context: Tensor = self.attention(self._queries(sequence.shape[0]), memory)
         return context.squeeze(-2)
 
     def weights(
@@ -63,7 +63,7 @@ class AttentionPooling(nn.Module):
         """Return how much each position counts, without dropout."""
         key, mask = self._key_and_mask(sequence, lengths)
         memory = self.attention.memory(key, sequence, mask)
-        return self.attention.weights(self._queries(len(sequence)), memory)
+        return self.attention.weights(self._queries(sequence.shape[0]), memory)
 
     def _queries(self, batch: int) -> Tensor:
         return self.query.expand(batch, 1, -1)
@@ -76,9 +76,9 @@ class AttentionPooling(nn.Module):
 
 
 class LastStateAttention(nn.Module):
-    """Let the last state of a sequence query all its states, and merge what it finds with it.
+    r"""Let the last state of a sequence query all its states, and merge what it finds with it.
 
-    $$c = \\operatorname{attention}(h_T, h, h), \\quad a = \\tanh(W [c; h_T])$$
+    $$c = \operatorname{attention}(h_T, h, h), \quad a = \tanh(W [c; h_T])$$
 
     The last state is the last real one of each sequence, not the last column.
 
@@ -135,6 +135,8 @@ class LastStateAttention(nn.Module):
 def _last_state(
     sequence: Float[Tensor, "batch length input_dim"], lengths: Int[Tensor, " batch"] | None
 ) -> Float[Tensor, "batch 1 input_dim"]:
+    if sequence.shape[1] == 0:
+        return sequence.new_zeros(sequence.shape[0], 1, sequence.shape[2])
     if lengths is None:
         return sequence[:, -1:]
     last = (lengths - 1).clamp(min=0).view(-1, 1, 1).expand(-1, 1, sequence.shape[-1])

@@ -5,6 +5,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from regard.functional import masks
+
 __all__ = ["RecurrentEncoder", "gru_step", "lstm_step"]
 
 
@@ -39,26 +41,25 @@ class RecurrentEncoder(nn.Module):
         """Return the last layer's states, and its final ones (both directions side by side).
 
         States beyond a sequence's length are 0, and so are all those of an empty sequence.
+
+        Raises:
+            ValueError: a length is negative or above the number of positions.
         """
-        if inputs.shape[1] == 0:
-            empty = inputs.new_zeros(len(inputs), 0, self.output_dim)
-            return empty, inputs.new_zeros(len(inputs), self.output_dim)
+        batch, length, _ = inputs.shape
+        real = masks.padding(lengths.to(inputs.device), length).transpose(-2, -1)
+        if batch == 0 or length == 0:
+            empty = inputs.new_zeros(batch, length, self.output_dim)
+            return empty, inputs.new_zeros(batch, self.output_dim)
         # An empty sequence is read as one of length 1 and blanked afterwards.
         packed = pack_padded_sequence(
             inputs, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
         )
         packed_states, final = self.recurrence(packed)
-        states, _ = pad_packed_sequence(
-            packed_states, batch_first=True, total_length=inputs.shape[1]
-        )
+        states, _ = pad_packed_sequence(packed_states, batch_first=True, total_length=length)
         hidden = final[0] if isinstance(final, tuple) else final
         directions = 2 if self.recurrence.bidirectional else 1
         last_layer = hidden[-directions:].transpose(0, 1).flatten(1)
-        empty_rows = (lengths == 0).to(inputs.device).unsqueeze(-1)
-        return (
-            states.masked_fill(empty_rows.unsqueeze(-1), 0),
-            last_layer.masked_fill(empty_rows, 0),
-        )
+        return states.masked_fill(~real, 0), last_layer.masked_fill(~real[:, 0], 0)
 
 
 def gru_step(

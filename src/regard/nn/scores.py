@@ -141,9 +141,7 @@ class AdditiveScore(ScoreModule):
     Source: Bahdanau et al. 2015, appendix A.1.2.
     """
 
-    def __init__(
-        self, query_dim: int, key_dim: int, hidden_dim: int, *, bias: bool = True
-    ) -> None:
+    def __init__(self, query_dim: int, key_dim: int, hidden_dim: int, *, bias: bool = True) -> None:
         super().__init__()
         self.query = nn.Linear(query_dim, hidden_dim, bias=False)
         self.key = nn.Linear(key_dim, hidden_dim, bias=bias)

@@ -33,7 +33,7 @@ class DataSettings:
         max_len: pairs with more tokens on a side are left out of training.
     """
 
-    name: str = "dates"
+    name: str = "multi30k"
     folder: Path | None = None
     train: Path | None = None
     validation: Path | None = None
@@ -134,6 +134,7 @@ RECIPES = {
         decoding=DecodingSettings(beam_size=1),
     ),
     "dates": TranslateSettings(
+        data=DataSettings(name="dates"),
         vocabulary=VocabularySettings(kind="characters", lowercase=False, shared=False),
         model=ModelSettings(
             embed_dim=64, hidden_dim=160, readout_dim=None, tied=False, dropout=0.0

@@ -1,6 +1,7 @@
 """Learn to translate: from parallel text to a run directory with a translator in it."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,15 +19,17 @@ from regard.recipes.settings import DecodingSettings, TranslateSettings
 from regard.recipes.translation_parts import load_splits, make_model, make_tokenizers
 from regard.recipes.translation_system import TranslationSystem
 from regard.recipes.watcher import ValidationTranslator
-from regard.training.metrics import TranslationScores, score_translations
+from regard.training.metrics import score_translations
 from regard.training.run_directory import RunDirectory
 from regard.training.settings import TrainingSettings
 from regard.training.trainer import best_checkpoint, is_first_process, make_trainer
-from regard.training.translation import TranslationTraining
+from regard.training.translation import TranslationTraining, teacher_forced_loss
 
 __all__ = ["evaluate_translator", "train_translator"]
 
 Report = Callable[[str], None]
+
+EVALUATED_AT_ONCE = 128
 
 
 class _Encoded(NamedTuple):
@@ -66,10 +69,9 @@ def train_translator(
     if not trainer.is_global_zero:
         return {}
     metrics = _take_best(trainer, system)
-    metrics["validation"] = {}
     metrics["minutes"] = round(timer.time_elapsed("train") / 60, 2)
     metrics["parameters"] = sum(part.numel() for part in system.model.parameters())
-    metrics["validation"] |= evaluate_translator(system, splits.validation.pairs, settings)
+    metrics["validation"] = evaluate_translator(system, splits.validation.pairs, settings)
     if splits.test.pairs:
         metrics["test"] = evaluate_translator(system, splits.test.pairs, settings)
     run.save_metrics(metrics)
@@ -79,18 +81,24 @@ def train_translator(
 
 def evaluate_translator(
     system: TranslationSystem, pairs: Sequence[Pair], settings: TranslateSettings
-) -> TranslationScores:
-    """Translate the sources and score the result against the targets."""
+) -> dict[str, Any]:
+    """Score the model on pairs: teacher-forced, and by what it translates on its own."""
+    encoded = encode_pairs(
+        pairs, system.source_tokenizer, system.target_tokenizer, max_len=settings.data.max_len
+    )
+    sampler = BatchSampler(len(encoded.pairs), by_sentences(EVALUATED_AT_ONCE), seed=None)
+    loss = teacher_forced_loss(system.model.eval(), BatchLoader(encoded.pairs, sampler))
     found = system.translate(
         [pair.source for pair in pairs],
         beam_size=settings.decoding.beam_size,
         length_penalty=settings.decoding.length_penalty,
     )
-    return score_translations(
+    scores = score_translations(
         [best.text for best, *_ in found],
         [pair.target for pair in pairs],
         lowercase=settings.vocabulary.lowercase,
     )
+    return {"loss": loss, "perplexity": math.exp(loss), **scores}
 
 
 def _new_system(settings: TranslateSettings, splits: Splits) -> TranslationSystem:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from regard.data.named import load_named
+from regard.data.parallel import read_aligned, read_pairs
 from regard.data.splits import Files, Splits, splits_from_files
 from regard.data.tokenizers import Tokenizer
 from regard.functional import normalizers
@@ -15,7 +16,7 @@ from regard.nn.normalizers import Entmax
 from regard.nn.scores import ScoreModule
 from regard.recipes.settings import DataSettings, TranslateSettings, VocabularySettings
 
-__all__ = ["TABLE_SUFFIXES", "load_splits", "make_model", "make_tokenizers"]
+__all__ = ["TABLE_SUFFIXES", "load_pairs", "load_splits", "make_model", "make_tokenizers"]
 
 TABLE_SUFFIXES = {".tsv", ".csv", ".jsonl", ".parquet"}
 """Endings of files that hold both sides, in two columns; other names begin those of two files."""
@@ -52,18 +53,41 @@ def load_splits(settings: DataSettings) -> Splits:
             source=settings.source or "de",
             target=settings.target or "en",
         )
-    source, target = settings.source or "source", settings.target or "target"
-
-    def files(path: Path | None) -> Files | None:
-        if path is None or TABLE_SUFFIXES & set(path.suffixes):
-            return path
-        return _with_ending(path, source), _with_ending(path, target)
-
-    train = files(settings.train)
-    assert train is not None
+    source, target = _columns(settings)
     return splits_from_files(
-        train, files(settings.validation), files(settings.test), source=source, target=target
+        _files(settings.train, source, target),
+        None if settings.validation is None else _files(settings.validation, source, target),
+        None if settings.test is None else _files(settings.test, source, target),
+        source=source,
+        target=target,
     )
+
+
+def load_pairs(path: Path, settings: DataSettings) -> list[Pair]:
+    """Load other pairs, in the columns or file endings of the settings.
+
+    Raises:
+        DataError: the file cannot be used.
+    """
+    source, target = _columns(settings)
+    files = _files(path, source, target)
+    if isinstance(files, tuple):
+        return read_aligned(*files).pairs
+    return read_pairs(files, source=source, target=target).pairs
+
+
+def _columns(settings: DataSettings) -> tuple[str, str]:
+    named = settings.train is None and settings.name != "dates"
+    return (
+        settings.source or ("de" if named else "source"),
+        settings.target or ("en" if named else "target"),
+    )
+
+
+def _files(path: Path, source: str, target: str) -> Files:
+    if TABLE_SUFFIXES & set(path.suffixes):
+        return path
+    return _with_ending(path, source), _with_ending(path, target)
 
 
 def _with_ending(beginning: Path, ending: str) -> Path:
@@ -72,9 +96,7 @@ def _with_ending(beginning: Path, ending: str) -> Path:
     return gzipped if gzipped.exists() and not plain.exists() else plain
 
 
-def make_tokenizers(
-    settings: VocabularySettings, pairs: list[Pair]
-) -> tuple[Tokenizer, Tokenizer]:
+def make_tokenizers(settings: VocabularySettings, pairs: list[Pair]) -> tuple[Tokenizer, Tokenizer]:
     """Learn the vocabularies of source and target from the training pairs."""
 
     def learn(texts: list[str]) -> Tokenizer:

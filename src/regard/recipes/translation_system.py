@@ -130,6 +130,8 @@ class TranslationSystem:
 
     def _translation(self, text: str, source: list[int], hypothesis: Hypothesis) -> Translation:
         num_read = len(self._cut(source)) - 1
+        if not num_read:  # nothing was said, so there is nothing to translate
+            return Translation("", 0.0, [], [], torch.zeros(0, 0), 0)
         source_tokens = self.source_tokenizer.tokens(text)[:num_read]
         target_tokens = replace_unknown(
             self.target_tokenizer.id_tokens(hypothesis.tokens), hypothesis.alignment, source_tokens

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import TypedDict
 
-from sacrebleu.metrics import BLEU
+from sacrebleu.metrics.bleu import BLEU
 
 __all__ = ["TranslationScores", "exact_match", "score_translations", "tokenised_bleu"]
 

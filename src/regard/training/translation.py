@@ -1,18 +1,20 @@
 """What it means to train a translation model."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from regard.functional import masks
 from regard.interfaces import Tokens, TranslationBatch, Translator
 from regard.training.schedules import schedule
 from regard.training.settings import TrainingSettings
 
-__all__ = ["TranslationTraining"]
+__all__ = ["TranslationTraining", "predictions", "teacher_forced_loss"]
 
 
 class TranslationTraining(LightningModule):
@@ -29,7 +31,7 @@ class TranslationTraining(LightningModule):
         super().__init__()
         if not isinstance(model, Translator):
             raise TypeError(f"{type(model).__name__} has no features and predict; see Translator")
-        self.model = model
+        self.model: Translator = model
         self.settings = settings
 
     def on_train_batch_start(self, batch: TranslationBatch, batch_idx: int) -> None:
@@ -37,19 +39,17 @@ class TranslationTraining(LightningModule):
         torch.manual_seed(hash((self.settings.seed, num_batches, self.global_rank)))
 
     def training_step(self, batch: TranslationBatch, batch_idx: int) -> Float[Tensor, ""]:
-        logits, following = self._predictions(batch)
+        logits, following = predictions(self.model, batch)
         smoothing = self.settings.label_smoothing
         loss = F.cross_entropy(logits, following, label_smoothing=smoothing)
         self.log("loss", loss, prog_bar=True, batch_size=len(following))
         return loss
 
     def validation_step(self, batch: TranslationBatch, batch_idx: int) -> None:
-        logits, following = self._predictions(batch)
+        logits, following = predictions(self.model, batch)
         loss = F.cross_entropy(logits, following)
         # Weighed by tokens, so that the mean over batches is the mean over tokens.
-        self.log(
-            "validation_loss", loss, prog_bar=True, batch_size=len(following), sync_dist=True
-        )
+        self.log("validation_loss", loss, prog_bar=True, batch_size=len(following), sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         loss = self.trainer.callback_metrics.get("validation_loss")
@@ -71,18 +71,25 @@ class TranslationTraining(LightningModule):
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
-    def _predictions(
-        self, batch: TranslationBatch
-    ) -> tuple[Float[Tensor, "tokens vocab"], Tensor]:
-        """Return logits and truth for every token that follows another, padding left out."""
-        target = batch.target
-        given = Tokens(target.ids[:, :-1], (target.lengths - 1).clamp(min=0))
-        features = self.model.features(batch.source, given)
-        real = _real(given)
-        # The vocabulary is the widest projection by far: only real tokens pay for it.
-        return self.model.predict(features[real]).float(), target.ids[:, 1:][real]
+
+def predictions(
+    model: Translator, batch: TranslationBatch
+) -> tuple[Float[Tensor, "tokens vocab"], Int[Tensor, " tokens"]]:
+    """Return logits and truth for every target token that follows another, padding left out."""
+    target = batch.target
+    given = Tokens(target.ids[:, :-1], (target.lengths - 1).clamp(min=0))
+    features = model.features(batch.source, given)
+    real = masks.padding(given.lengths.to(given.ids.device), given.ids.shape[1]).squeeze(-2)
+    # The vocabulary is the widest projection by far: only real tokens pay for it.
+    return model.predict(features[real]).float(), target.ids[:, 1:][real]
 
 
-def _real(tokens: Tokens) -> Bool[Tensor, "batch length"]:
-    positions = torch.arange(tokens.ids.shape[1], device=tokens.ids.device)
-    return positions < tokens.lengths.to(tokens.ids.device).unsqueeze(-1)
+@torch.no_grad()
+def teacher_forced_loss(model: Translator, batches: Iterable[TranslationBatch]) -> float:
+    """Return the mean cross-entropy of the target tokens, in nats a token."""
+    total, num_tokens = 0.0, 0
+    for batch in batches:
+        logits, following = predictions(model, batch)
+        total += float(F.cross_entropy(logits, following, reduction="sum"))
+        num_tokens += len(following)
+    return total / max(1, num_tokens)

@@ -1,0 +1,98 @@
+"""The command `regard`."""
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import NamedTuple
+
+from regard.cli.parser import UsageError
+
+__all__ = ["main"]
+
+
+class _Command(NamedTuple):
+    """A subcommand: its words, what it is for, and the module whose `run` it is."""
+
+    words: str
+    summary: str
+    module: str
+
+
+COMMANDS = (
+    _Command("demo", "train a date reader in minutes and see where it looks", "demo"),
+    _Command("train translate", "learn to translate from parallel text", "train"),
+    _Command("translate", "translate text, and show the alignment", "translate"),
+    _Command("evaluate", "score a trained run", "evaluate"),
+    _Command("inspect", "look into a run: settings, figures, attention", "inspect"),
+    _Command("catalogue", "every mechanism, with formula and source", "catalogue"),
+    _Command("data", "the data sets known by name", "data"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; a mistake of the user's is one line on stderr and exit code 2."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # Of `regard ... | head`: end quietly when nobody reads on.
+    if hasattr(signal, "SIGPIPE") and arguments is None:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        return _run(words)
+    except (ValueError, OSError) as error:
+        print(f"regard: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("regard: interrupted", file=sys.stderr)
+        return 130
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("regard"):
+            raise
+        print(
+            f"regard: this needs {error.name}: pip install 'regard[train,plot]'", file=sys.stderr
+        )
+        return 2
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if words[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"regard {version('regard')}")
+        return 0
+    for command in COMMANDS:
+        names = command.words.split()
+        if words[: len(names)] == names:
+            run: Callable[[list[str]], int] = import_module(f"regard.cli.{command.module}").run
+            return run(words[len(names) :])
+    raise UsageError(_unknown(words))
+
+
+def _unknown(words: list[str]) -> str:
+    known = [command.words for command in COMMANDS]
+    if words[0] == "train":
+        return f"regard train what? There is: {', '.join(w for w in known if 'train' in w)}"
+    nearest = get_close_matches(words[0], known, n=1, cutoff=0.4)
+    hint = f"; did you mean {nearest[0]}?" if nearest else "; see regard --help"
+    return f"unknown command {words[0]}{hint}"
+
+
+def _overview() -> str:
+    width = max(len(command.words) for command in COMMANDS)
+    lines = [f"  regard {command.words:{width}}  {command.summary}" for command in COMMANDS]
+    return "\n".join(
+        [
+            "Attention you can train, trust and see.",
+            "",
+            *lines,
+            "",
+            "Each explains itself with --help. Start with: regard demo",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

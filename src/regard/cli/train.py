@@ -1,0 +1,112 @@
+"""`regard train translate`."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from regard.cli.parser import Namespace, Parser, UsageError
+from regard.recipes.settings import RECIPES, TranslateSettings
+from regard.training.run_directory import RunDirectory
+
+__all__ = ["run"]
+
+DESCRIPTION = """Learn to translate from parallel text.
+
+  regard train translate --recipe dates
+  regard train translate --data.folder multi30k/
+  regard train translate --data.train my/train --data.source de --data.target en
+  regard train translate --data.train pairs.tsv --run runs/mine --training.epochs 5
+  regard train translate --run runs/mine --resume
+  torchrun --nproc-per-node 4 -m regard.cli.main train translate --data.train pairs.tsv
+
+Settings come from the recipe, then from --config (YAML; --print_config writes one), then from the
+flags. The run directory keeps them all."""
+
+
+def run(words: list[str]) -> int:
+    """Train, and say what it scores."""
+    parser = _parser(_recipe(words))
+    given = parser.parse_args(words)
+    directory = RunDirectory(given.run or Path("runs") / given.recipe)
+    if given.resume:
+        settings = _stored(directory, parser, words)
+    else:
+        settings = _settings(parser.instantiate_classes(given))
+    # Imported here: it brings in Lightning, which --help and mistakes need not wait for.
+    from regard.recipes.translate import train_translator
+
+    metrics = train_translator(settings, directory, resume=given.resume)
+    if metrics:
+        _report(metrics, directory)
+    return 0
+
+
+def _recipe(words: list[str]) -> str:
+    """Find the recipe among the words: it decides the defaults of all other flags."""
+    finder = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    finder.add_argument("--recipe", default="subwords")
+    found, _ = finder.parse_known_args(words)
+    if found.recipe not in RECIPES:
+        raise UsageError(f"unknown recipe {found.recipe}; there are {', '.join(RECIPES)}")
+    return str(found.recipe)
+
+
+def _parser(recipe: str) -> Parser:
+    parser = Parser(prog="regard train translate", description=DESCRIPTION)
+    parser.add_argument(
+        "--recipe",
+        default=recipe,
+        choices=list(RECIPES),
+        help="where the settings start: sub-words (recommended), the tutorials' words, or dates",
+    )
+    parser.add_argument("--config", action="config", help="settings from a YAML file")
+    parser.add_argument(
+        "--run", type=Path | None, help="the run directory; runs/RECIPE if not given"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with a run that was interrupted"
+    )
+    parser.add_class_arguments(TranslateSettings)
+    parser.set_defaults(
+        {
+            field.name: dataclasses.asdict(getattr(RECIPES[recipe], field.name))
+            for field in dataclasses.fields(TranslateSettings)
+        }
+    )
+    return parser
+
+
+def _settings(given: Namespace) -> TranslateSettings:
+    names = (field.name for field in dataclasses.fields(TranslateSettings))
+    return TranslateSettings(**{name: given[name] for name in names})
+
+
+def _stored(directory: RunDirectory, parser: Parser, words: list[str]) -> TranslateSettings:
+    """Return the settings of the run to resume; no others may be asked for."""
+    from regard.recipes.run import read_settings
+
+    settings = read_settings(directory)
+    if directory.finished:
+        raise UsageError(f"{directory.path} has finished; there is nothing to resume")
+    asked = parser.parse_args(words, defaults=False)
+    for field in dataclasses.fields(TranslateSettings):
+        for name, value in vars(asked.get(field.name) or Namespace()).items():
+            if value != getattr(getattr(settings, field.name), name):
+                raise UsageError(
+                    f"--resume goes on with the settings of {directory.path}, where "
+                    f"{field.name}.{name} is {getattr(getattr(settings, field.name), name)}; "
+                    f"leave out --{field.name}.{name}, or start a new --run"
+                )
+    return settings
+
+
+def _report(metrics: dict[str, object], directory: RunDirectory) -> None:
+    from rich.console import Console
+
+    from regard.cli.figures import figures_table
+
+    console = Console(highlight=False)
+    console.print(figures_table(metrics))
+    console.print(f"kept in {directory.path}; next:", markup=False)
+    console.print(f"  regard translate {directory.path} --alignment", markup=False)
+    console.print(f"  tensorboard --logdir {directory.log}", markup=False)

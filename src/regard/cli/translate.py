@@ -1,0 +1,141 @@
+"""`regard translate`."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from rich.console import Console
+from rich.progress import track
+
+from regard.cli.parser import Parser, UsageError
+from regard.data.files import read_lines
+from regard.inspection.alignment import Alignment
+from regard.inspection.terminal import HeatMap
+from regard.recipes.run import load
+from regard.recipes.translation_system import Translation
+
+__all__ = ["alignment_of", "run"]
+
+DESCRIPTION = """Translate text with a trained run: arguments, a file, or standard input.
+
+  regard translate runs/subwords "ein mann mit einem hut ."
+  regard translate runs/subwords "ein mann mit einem hut ." --beam 5 --alignment
+  regard translate runs/subwords --file test.de > test.en
+  cat test.de | regard translate runs/subwords --json
+
+One line in, one line out; an empty line stays empty. Lines longer than the model was trained for
+are cut, with a warning."""
+
+
+def run(words: list[str]) -> int:
+    """Translate, and print what is asked for."""
+    given = _parser().parse_args(words)
+    _check(given)
+    system = load(given.run)
+    if given.file is not None:
+        texts = read_lines(given.file)
+    else:
+        texts = given.text or list(_read_standard_input(sys.stdin.buffer))
+    found = system.iterate(
+        texts, beam_size=given.beam, length_penalty=given.length_penalty, num_best=given.num_best
+    )
+    for number, translations in enumerate(_with_progress(found, len(texts)), start=1):
+        if cut := translations[0].num_cut:
+            print(f"regard: line {number}: the last {cut} tokens were not read", file=sys.stderr)
+        _print(texts[number - 1], translations, given)
+        if given.png and translations[0].target_tokens:
+            _draw(translations[0], _numbered(given.png, number, len(texts)))
+    return 0
+
+
+def alignment_of(translation: Translation) -> Alignment:
+    """Return what there is to draw of a translation."""
+    return Alignment(
+        translation.alignment,
+        source=translation.source_tokens,
+        target=translation.target_tokens,
+    )
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="regard translate", description=DESCRIPTION)
+    parser.add_argument("run", type=Path, help="a run directory of regard train translate")
+    parser.add_argument("text", nargs="*", type=str, help="sentences to translate")
+    parser.add_argument("--file", type=Path | None, help="translate each line of a file")
+    parser.add_argument("--beam", type=int, default=5, help="hypotheses at once; 1 is greedy")
+    parser.add_argument(
+        "--length_penalty", type=float, default=1.0, help="above 0 favours longer translations"
+    )
+    parser.add_argument("--num_best", type=int, default=1, help="translations per sentence")
+    parser.add_argument(
+        "--alignment", action="store_true", help="show where each word looked, as a heat map"
+    )
+    parser.add_argument(
+        "--png", type=Path | None, help="draw the alignment to a .png, .svg or .pdf file"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object a line, with scores and alignments"
+    )
+    return parser
+
+
+def _check(given: Any) -> None:
+    if given.file is not None and given.text:
+        raise UsageError("give sentences or --file, not both")
+    if given.png is not None and given.png.suffix not in (".png", ".svg", ".pdf"):
+        raise UsageError(f"--png writes .png, .svg or .pdf; got {given.png}")
+    if given.json and given.alignment:
+        raise UsageError("--json holds the alignments already; leave out --alignment")
+
+
+def _read_standard_input(stream: IO[bytes]) -> Iterator[str]:
+    if stream.isatty():
+        print("Type sentences, one a line; end with Ctrl-D.", file=sys.stderr)
+    for number, line in enumerate(stream, start=1):
+        try:
+            yield line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise UsageError(f"standard input, line {number}: not UTF-8") from None
+
+
+def _with_progress(
+    found: Iterable[list[Translation]], total: int
+) -> Iterable[list[Translation]]:
+    """Show progress where a person waits and the output goes elsewhere."""
+    if sys.stdout.isatty() or not sys.stderr.isatty() or total < 2:
+        return found
+    return track(found, "translating", total=total, console=Console(stderr=True))
+
+
+def _print(text: str, translations: list[Translation], given: Any) -> None:
+    if given.json:
+        print(json.dumps(_as_json(text, translations), ensure_ascii=False), flush=True)
+        return
+    for translation in translations:
+        scored = f"{translation.score:.3f}\t" if given.num_best > 1 else ""
+        print(f"{scored}{translation.text}", flush=True)
+        if given.alignment:
+            Console(highlight=False).print(HeatMap(alignment_of(translation)))
+
+
+def _as_json(text: str, translations: list[Translation]) -> dict[str, Any]:
+    return {
+        "source": text,
+        "translations": [
+            {**translation._asdict(), "alignment": translation.alignment.tolist()}
+            for translation in translations
+        ],
+    }
+
+
+def _draw(translation: Translation, path: Path) -> None:
+    from regard.inspection.plots import save
+
+    save(alignment_of(translation), path)
+    print(f"regard: drew {path}", file=sys.stderr)
+
+
+def _numbered(path: Path, number: int, total: int) -> Path:
+    return path if total == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")

@@ -1,0 +1,64 @@
+"""Opening a run directory: the settings, the trained system, and what it scores."""
+
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentError, ArgumentParser
+
+from regard.data.files import DataError
+from regard.data.tokenizers import Tokenizer
+from regard.recipes.settings import TranslateSettings
+from regard.recipes.translation_parts import make_model
+from regard.recipes.translation_system import TranslationSystem
+from regard.training.run_directory import RunDirectory, RunError
+
+__all__ = ["load", "read_settings", "read_tokenizers"]
+
+
+def load(path: str | Path) -> TranslationSystem:
+    """Load a trained system from its run directory; no pickle is read.
+
+    Raises:
+        RunError: there is no such run, it is damaged or unfinished, or a newer version wrote it.
+    """
+    run = RunDirectory(path)
+    settings = read_settings(run)
+    source, target = read_tokenizers(run)
+    model = make_model(settings, source.vocab_size, target.vocab_size)
+    run.load_weights(model)
+    return TranslationSystem(model.eval(), source, target, max_len=settings.data.max_len)
+
+
+def read_settings(run: RunDirectory) -> TranslateSettings:
+    """Read the settings of a run, strict about unknown keys.
+
+    Raises:
+        RunError: the run cannot be read.
+    """
+    config: dict[str, Any] = run.config()
+    if config.get("system") != "translate":
+        raise RunError(f"{run.path} holds a {config.get('system')!r} system, unknown to this version")
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(TranslateSettings, "settings")
+    try:
+        parsed = parser.parse_object({"settings": config.get("settings", {})})
+    except (ArgumentError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise RunError(f"{run.path / 'config.json'} does not fit this version: {reason}") from None
+    settings: TranslateSettings = parser.instantiate_classes(parsed).settings
+    return settings
+
+
+def read_tokenizers(run: RunDirectory) -> tuple[Tokenizer, Tokenizer]:
+    """Read the tokenizers of source and target.
+
+    Raises:
+        RunError: one is missing or damaged.
+    """
+    try:
+        source, target = (
+            Tokenizer.load(run.path / f"tokenizer.{side}.json") for side in ("source", "target")
+        )
+    except DataError as error:
+        raise RunError(f"{run.path} is not a whole run directory: {error}") from None
+    return source, target
