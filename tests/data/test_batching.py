@@ -113,6 +113,13 @@ def test_batches_by_tokens_hold_similar_lengths() -> None:
     assert all(end <= start for (_, end), (start, _) in pairwise(bounds))
 
 
+def test_short_and_long_batches_are_mixed() -> None:
+    batches = BatchSampler(len(PAIRS), PLANS["by tokens"], seed=1).batches()
+    longest = [max(max(map(len, PAIRS[index])) for index in batch) for batch in batches]
+    num_shorter = sum(one > other for one, other in pairwise(longest))
+    assert num_shorter > len(longest) / 4
+
+
 def test_batches_by_sentences_have_one_size() -> None:
     sizes = [len(batch) for batch in BatchSampler(203, by_sentences(16), seed=1).batches()]
     assert sorted(sizes) == [203 % 16] + [16] * (203 // 16)

@@ -12,7 +12,7 @@ from regard.data import DataError, ParallelText, read_aligned, read_pairs
 from regard.interfaces import Pair
 
 PAIRS = [Pair("ein Haus", "a house"), Pair('der "Hut", rot', "the hat,\u2028red")]
-LONG = Pair("sehr " * 20_000, "x" * 100_000)
+LONG = Pair("sehr " * 20_000, "x" * 200_000)
 
 Columns = tuple[str, str]
 

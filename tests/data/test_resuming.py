@@ -15,7 +15,7 @@ NUM_PAIRS, NUM_EPOCHS = 20, 3
 BATCHES_PER_EPOCH = 7
 PAIRS = [EncodedPair([10 + number, EOS], [BOS, EOS]) for number in range(NUM_PAIRS)]
 
-# When a checkpoint is written, and how many batches of the run it then stands for.
+# When a ModelCheckpoint writes.
 EVERY_SECOND_STEP = {"every_n_train_steps": 2}
 END_OF_EPOCH = {"every_n_epochs": 1, "save_on_train_epoch_end": True}
 AFTER_VALIDATION = {"every_n_epochs": 1, "save_on_train_epoch_end": False}

@@ -1,0 +1,397 @@
+"""Every public mechanism, with the properties it declares: the table that the contracts run over.
+
+A new mechanism adds a row; `tests/contracts/test_table.py` fails until it has one.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from regard import biases, masks, normalizers, rotary, scores
+from regard import nn as layers
+from regard.interfaces import Normalizer
+from regard.models import RecurrentTranslator
+from tests.drawing import VOCAB, Draw, draws
+
+WIDTH = 4
+MAX_LEN = 16
+
+NOT_MECHANISMS = {
+    "ScoreModule",  # what the score modules have in common
+    "alibi_slopes",  # a part of alibi
+    "combine",  # of masks
+    "relative_buckets",  # a part of relative_position
+    "split",  # takes a score apart
+}
+
+
+def public_name(case: Any) -> str:
+    """Return the public name that a row stands for."""
+    return getattr(case, "name", "") or case.id
+
+
+def over(cases: Iterable[Any]) -> pytest.MarkDecorator:
+    """Run a test once for every row of a table."""
+    rows = list(cases)
+    return pytest.mark.parametrize("case", rows, ids=[case.id for case in rows])
+
+
+@dataclass(frozen=True)
+class ScoreCase:
+    """A score or comparison: `parameters` draws what is bound to the function."""
+
+    id: str
+    parameters: Callable[[Draw], dict[str, Any]] = lambda draw: {}
+    query_dim: int = WIDTH
+    key_dim: int = WIDTH
+    comparison: str | None = "inner_product"  # what it splits into; None: it cannot be taken apart
+    sees_keys: bool = True  # permuting the keys permutes the scores
+    name: str = ""
+
+    def bind(self, draw: Draw) -> Callable[[Tensor, Tensor], Tensor]:
+        """Draw the parameters and bind them."""
+        function = getattr(scores, public_name(self))
+        parameters = self.parameters(draw)
+        return partial(function, **parameters) if parameters else function
+
+
+def _additive_parameters(draw: Draw) -> dict[str, Tensor]:
+    return {"query_weight": draw(5, 3), "key_weight": draw(5, WIDTH), "energy": draw(5)}
+
+
+SCORES = [
+    ScoreCase("dot"),
+    ScoreCase("scaled_dot"),
+    ScoreCase("bilinear", lambda draw: {"weight": draw(3, WIDTH)}, query_dim=3),
+    ScoreCase("cosine", lambda draw: {"temperature": draw().exp()}),
+    ScoreCase("cosine_sharp", lambda draw: {"temperature": 0.25}, name="cosine"),
+    ScoreCase("additive", _additive_parameters, query_dim=3, comparison="tanh_energy"),
+    ScoreCase(
+        "additive_with_bias",
+        lambda draw: _additive_parameters(draw) | {"bias": draw(5)},
+        query_dim=3,
+        comparison="tanh_energy",
+        name="additive",
+    ),
+    ScoreCase(
+        "concat",
+        lambda draw: {"weight": draw(5, 3 + WIDTH), "energy": draw(5)},
+        query_dim=3,
+        comparison="tanh_energy",
+    ),
+    ScoreCase(
+        "location",
+        lambda draw: {"weight": draw(MAX_LEN, 3)},
+        query_dim=3,
+        comparison=None,
+        sees_keys=False,
+    ),
+    ScoreCase("distance", comparison="inverse_distance"),
+    ScoreCase("inner_product"),
+    ScoreCase("tanh_energy", lambda draw: {"energy": draw(WIDTH)}, comparison="tanh_energy"),
+    ScoreCase("inverse_distance", comparison="inverse_distance"),
+]
+
+
+@dataclass(frozen=True)
+class ScoreModuleCase:
+    """A score module, and the function and arguments that must give the same numbers."""
+
+    id: str
+    make: Callable[[], layers.ScoreModule]
+    function: Callable[..., Tensor]
+    arguments: Callable[[Any], dict[str, Any]] = lambda module: {}
+    query_dim: int = WIDTH
+
+
+SCORE_MODULES = [
+    ScoreModuleCase("DotScore", layers.DotScore, scores.dot),
+    ScoreModuleCase("ScaledDotScore", layers.ScaledDotScore, scores.scaled_dot),
+    ScoreModuleCase("DistanceScore", layers.DistanceScore, scores.distance),
+    ScoreModuleCase(
+        "BilinearScore",
+        lambda: layers.BilinearScore(3, WIDTH),
+        scores.bilinear,
+        lambda module: {"weight": module.weight},
+        query_dim=3,
+    ),
+    ScoreModuleCase(
+        "CosineScore",
+        lambda: layers.CosineScore(temperature=0.5),
+        scores.cosine,
+        lambda module: {"temperature": module.log_temperature.exp()},
+    ),
+    ScoreModuleCase(
+        "AdditiveScore",
+        lambda: layers.AdditiveScore(3, WIDTH, 5),
+        scores.additive,
+        lambda module: {
+            "query_weight": module.query.weight,
+            "key_weight": module.key.weight,
+            "energy": module.energy,
+            "bias": module.key.bias,
+        },
+        query_dim=3,
+    ),
+    ScoreModuleCase(
+        "ConcatScore",
+        lambda: layers.ConcatScore(3, WIDTH, 5),
+        scores.concat,
+        lambda module: {"weight": module.weight, "energy": module.energy},
+        query_dim=3,
+    ),
+    ScoreModuleCase(
+        "LocationScore",
+        lambda: layers.LocationScore(3, MAX_LEN),
+        scores.location,
+        lambda module: {"weight": module.weight},
+        query_dim=3,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class NormalizerCase:
+    """A normalizer; each property is declared whether it holds or not, and tested either way."""
+
+    id: str
+    make: Callable[[], Normalizer]
+    sums_to_one: bool = True
+    sparse: bool = False  # may give 0 where the mask allows
+    shift_invariant: bool = True  # a constant added to the scores changes nothing
+    differentiable: bool = True  # gradients reach the scores
+    name: str = ""
+
+
+NORMALIZERS = [
+    NormalizerCase("softmax", lambda: normalizers.softmax),
+    NormalizerCase("sparsemax", lambda: normalizers.sparsemax, sparse=True),
+    NormalizerCase("entmax15", lambda: normalizers.entmax15, sparse=True),
+    NormalizerCase("entmax", lambda: partial(normalizers.entmax, alpha=1.3), sparse=True),
+    NormalizerCase(
+        "entmax_beyond_sparsemax",
+        lambda: partial(normalizers.entmax, alpha=2.5),
+        sparse=True,
+        name="entmax",
+    ),
+    NormalizerCase(
+        "entmax_of_tensor",
+        lambda: partial(normalizers.entmax, alpha=torch.tensor(1.7)),
+        sparse=True,
+        name="entmax",
+    ),
+    NormalizerCase("Entmax", layers.Entmax, sparse=True),
+    NormalizerCase(
+        "sigmoid", lambda: normalizers.sigmoid, sums_to_one=False, shift_invariant=False
+    ),
+    NormalizerCase("hardmax", lambda: normalizers.hardmax, sparse=True, differentiable=False),
+]
+
+
+@dataclass(frozen=True)
+class MaskCase:
+    """A mask for any number of queries and keys; `allows` defines it for one of each.
+
+    The query's position is counted in keys: the last query stands at the last key.
+    """
+
+    id: str
+    make: Callable[[int, int], Tensor]
+    allows: Callable[[int, int], bool]
+
+
+MASKS = [
+    MaskCase(
+        "padding",
+        lambda query_len, key_len: masks.padding(torch.tensor(min(2, key_len)), key_len),
+        lambda query, key: key < 2,
+    ),
+    MaskCase("causal", masks.causal, lambda query, key: key <= query),
+    MaskCase(
+        "window",
+        partial(masks.window, before=2, after=1),
+        lambda query, key: query - 2 <= key <= query + 1,
+    ),
+    MaskCase(
+        "document",
+        lambda query_len, key_len: masks.document(
+            torch.arange(key_len - query_len, key_len) // 3, torch.arange(key_len) // 3
+        ),
+        lambda query, key: query // 3 == key // 3,
+    ),
+    MaskCase(
+        "prefix",
+        lambda query_len, key_len: masks.prefix(torch.tensor(min(2, key_len)), query_len, key_len),
+        lambda query, key: key < 2 or key <= query,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class BiasCase:
+    """A bias for any number of queries and keys, with heads first if it has `heads`."""
+
+    id: str
+    make: Callable[[int, int], Tensor]
+    heads: int | None = None
+
+
+BIASES = [
+    BiasCase("alibi", partial(biases.alibi, biases.alibi_slopes(2).double()), heads=2),
+    BiasCase(
+        "relative_position",
+        lambda query_len, key_len: biases.relative_position(
+            draws()(8, 2), biases.relative_buckets(query_len, key_len, num_buckets=8)
+        ),
+        heads=2,
+    ),
+    BiasCase(
+        "gaussian",
+        lambda query_len, key_len: biases.gaussian(
+            torch.arange(key_len - query_len, key_len).double(), key_len, deviation=1.5
+        ),
+    ),
+]
+
+
+@dataclass(frozen=True)
+class ProjectionCase:
+    """A map of vectors, position by position, that has no parameters."""
+
+    id: str
+    project: Callable[[Tensor], Tensor]
+
+
+PROJECTIONS = [
+    ProjectionCase("unit", scores.unit),
+    ProjectionCase(
+        "rotary",
+        lambda vectors: rotary.rotary(vectors, torch.arange(vectors.shape[-2])),
+    ),
+]
+
+
+@dataclass(frozen=True)
+class LayerCase:
+    """A layer of `regard.nn`; `read` gives one result per sequence, from its real positions."""
+
+    id: str
+    make: Callable[[], nn.Module]
+    read: Callable[[Any, Tensor, Tensor], Tensor]
+    of_nothing: Callable[[Any], Tensor] = lambda layer: torch.zeros(())  # of an empty sequence
+    exportable: bool = True
+    name: str = ""
+
+
+def _read_pooled(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
+    return layer(sequence, lengths)
+
+
+def _queries(sequence: Tensor) -> Tensor:
+    """Two queries for every sequence that know nothing of it, nor of the others."""
+    asked = torch.linspace(-1, 1, 2 * WIDTH, dtype=sequence.dtype).view(1, 2, WIDTH)
+    return asked.expand(sequence.shape[0], 2, WIDTH)
+
+
+def _read_attention(layer: layers.Attention, sequence: Tensor, lengths: Tensor) -> Tensor:
+    mask = masks.padding(lengths, sequence.shape[1])
+    return layer(_queries(sequence), layer.memory(sequence, sequence, mask))
+
+
+def _read_heads(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
+    mask = masks.padding(lengths, sequence.shape[1])
+    return layer(_queries(sequence), sequence, sequence, mask=mask)
+
+
+def _read_final(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
+    return layer(sequence, lengths)[1]
+
+
+def _recurrence(cell: type[nn.GRU] | type[nn.LSTM], **options: Any) -> layers.RecurrentEncoder:
+    return layers.RecurrentEncoder(cell(WIDTH, 3, batch_first=True, **options))
+
+
+LAYERS = [
+    LayerCase(
+        "Attention",
+        lambda: layers.Attention(layers.AdditiveScore(WIDTH, WIDTH, 5), normalizers.sparsemax),
+        _read_attention,
+    ),
+    LayerCase(
+        "MultiHeadAttention",
+        lambda: layers.MultiHeadAttention(WIDTH, 2),
+        _read_heads,
+        of_nothing=lambda layer: layer.output.bias,
+    ),
+    LayerCase(
+        "MultiQueryAttention",
+        lambda: layers.MultiHeadAttention(WIDTH, 2, num_kv_heads=1, normalizer=layers.Entmax(2)),
+        _read_heads,
+        of_nothing=lambda layer: layer.output.bias,
+        name="MultiHeadAttention",
+    ),
+    LayerCase("AttentionPooling", lambda: layers.AttentionPooling(WIDTH, 3), _read_pooled),
+    LayerCase("LastStateAttention", lambda: layers.LastStateAttention(WIDTH, 3), _read_pooled),
+    LayerCase(
+        "LastStateAttention_additive",
+        lambda: layers.LastStateAttention(
+            WIDTH,
+            3,
+            score=layers.AdditiveScore(WIDTH, WIDTH, 5),
+            normalizer=normalizers.entmax15,
+        ),
+        _read_pooled,
+        name="LastStateAttention",
+    ),
+    LayerCase(
+        "RecurrentEncoder",
+        lambda: _recurrence(nn.GRU, bidirectional=True),
+        _read_final,
+        exportable=False,  # it packs its sequences
+    ),
+    LayerCase(
+        "RecurrentEncoder_lstm",
+        lambda: _recurrence(nn.LSTM, bidirectional=True, num_layers=2),
+        _read_final,
+        name="RecurrentEncoder",
+        exportable=False,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class DecoderCase:
+    """A step decoder that is also trained with all target positions at once."""
+
+    id: str
+    make: Callable[[], Any]
+    name: str = "RecurrentTranslator"
+
+
+def _translator(**options: Any) -> RecurrentTranslator:
+    sizes = {"source_vocab": VOCAB, "target_vocab": VOCAB, "embed_dim": 5, "hidden_dim": 6}
+    return RecurrentTranslator(**(sizes | options))
+
+
+DECODERS = [
+    DecoderCase("gru", _translator),  # additive, softmax
+    DecoderCase("lstm", lambda: _translator(cell="lstm", num_layers=2)),
+    DecoderCase("readout", lambda: _translator(readout_dim=5, tied=True, dropout=0.3)),
+    DecoderCase("bilinear", lambda: _translator(score=layers.BilinearScore(6, 12))),
+    DecoderCase("concat", lambda: _translator(score=layers.ConcatScore(6, 12, 7))),
+    DecoderCase("location", lambda: _translator(score=layers.LocationScore(6, MAX_LEN))),
+    DecoderCase("dot", lambda: _translator(score=layers.DotScore(), encoder_dim=3)),
+    DecoderCase("scaled_dot", lambda: _translator(score=layers.ScaledDotScore(), encoder_dim=3)),
+    DecoderCase("cosine", lambda: _translator(score=layers.CosineScore(), encoder_dim=3)),
+    DecoderCase("distance", lambda: _translator(score=layers.DistanceScore(), encoder_dim=3)),
+    *(
+        DecoderCase(row.id, lambda row=row: _translator(normalizer=row.make()))
+        for row in NORMALIZERS
+        if row.id != "softmax"
+    ),
+]
