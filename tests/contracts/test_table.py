@@ -1,4 +1,4 @@
-"""The table of cases is complete: what is public has a row, and every row is about something public."""
+"""The table of cases is complete: what is public has a row, every row is about what is public."""
 
 from types import ModuleType
 from typing import Any

@@ -73,6 +73,13 @@ def test_cells_have_the_colours_of_their_weights(alignment: Alignment, tmp_path:
     assert {ON_LIGHT[step][1:] for step in (0, 30, 70, 100)} <= colours
 
 
+def test_the_first_target_token_is_at_the_top(alignment: Alignment) -> None:
+    axes = plots.draw(alignment).axes[0]
+    names = {label.get_text(): label.get_position()[1] for label in axes.get_yticklabels()}
+    heights = {name: axes.transData.transform((0, place))[1] for name, place in names.items()}
+    assert heights["a"] > heights["dog"]
+
+
 def svg_texts(path: Path) -> list[str]:
     namespace = "{http://www.w3.org/2000/svg}"
     return [element.text or "" for element in ET.parse(path).iter(f"{namespace}text")]

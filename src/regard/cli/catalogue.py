@@ -92,7 +92,9 @@ def _full_name(entry: _Entry) -> str:
 
 
 def _table(shelf: str) -> Table:
-    table = Table("name", "what", "formula", "source", title=f"regard.{shelf}", title_justify="left")
+    table = Table(
+        "name", "what", "formula", "source", title=f"regard.{shelf}", title_justify="left"
+    )
     for entry in _entries():
         if entry.shelf == shelf:
             table.add_row(*map(Text, (entry.name, entry.summary, entry.formula, entry.source)))

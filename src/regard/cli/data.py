@@ -11,7 +11,7 @@ from regard.data.named import KNOWN, load_named
 
 __all__ = ["run"]
 
-DESCRIPTION = """Show the data sets known by name; with a name, how many rows there are and one sample.
+DESCRIPTION = """Show the data sets known by name; with a name, its size and a sample.
 
   regard data
   regard data dates

@@ -48,7 +48,10 @@ def _parser() -> Parser:
     parser = Parser(prog="regard evaluate", description=DESCRIPTION)
     parser.add_argument("run", type=Path, help="a run directory of regard train translate")
     parser.add_argument(
-        "--split", choices=["test", "validation"], default="test", help="which of the run's own data"
+        "--split",
+        choices=["test", "validation"],
+        default="test",
+        help="which of the run's own data",
     )
     parser.add_argument(
         "--pairs", type=Path | None, help="other pairs instead, as --data.train takes them"
@@ -56,7 +59,9 @@ def _parser() -> Parser:
     parser.add_argument(
         "--folder", type=Path | None, help="where the run's data lies now, if it has moved"
     )
-    parser.add_argument("--beam", type=int | None, help="hypotheses at once; the run's if not given")
+    parser.add_argument(
+        "--beam", type=int | None, help="hypotheses at once; the run's if not given"
+    )
     parser.add_argument(
         "--length_penalty", type=float | None, help="above 0 favours longer; the run's if not given"
     )

@@ -48,9 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("regard"):
             raise
-        print(
-            f"regard: this needs {error.name}: pip install 'regard[train,plot]'", file=sys.stderr
-        )
+        print(f"regard: this needs {error.name}: pip install 'regard[train,plot]'", file=sys.stderr)
         return 2
 
 

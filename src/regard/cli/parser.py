@@ -16,7 +16,7 @@ class UsageError(ValueError):
 class Parser(ArgumentParser):
     """A parser that raises `UsageError` where others print their usage and leave."""
 
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # type: ignore[override]
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         flags = [flag for action in self._actions for flag in action.option_strings]
         raise UsageError(_one_line(message, flags)) from ex
 

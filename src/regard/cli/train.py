@@ -31,7 +31,7 @@ def run(words: list[str]) -> int:
     if given.resume:
         settings = _stored(directory, parser, words)
     else:
-        settings = _settings(parser.instantiate_classes(given))
+        settings = _settings(parser.instantiate(given))
     # Imported here: it brings in Lightning, which --help and mistakes need not wait for.
     from regard.recipes.translate import train_translator
 
@@ -90,7 +90,7 @@ def _stored(directory: RunDirectory, parser: Parser, words: list[str]) -> Transl
         raise UsageError(f"{directory.path} has finished; there is nothing to resume")
     asked = parser.parse_args(words, defaults=False)
     for field in dataclasses.fields(TranslateSettings):
-        for name, value in vars(asked.get(field.name) or Namespace()).items():
+        for name, value in vars(asked[field.name]).items() if field.name in asked else ():
             if value != getattr(getattr(settings, field.name), name):
                 raise UsageError(
                     f"--resume goes on with the settings of {directory.path}, where "

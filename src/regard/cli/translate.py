@@ -100,9 +100,7 @@ def _read_standard_input(stream: IO[bytes]) -> Iterator[str]:
             raise UsageError(f"standard input, line {number}: not UTF-8") from None
 
 
-def _with_progress(
-    found: Iterable[list[Translation]], total: int
-) -> Iterable[list[Translation]]:
+def _with_progress(found: Iterable[list[Translation]], total: int) -> Iterable[list[Translation]]:
     """Show progress where a person waits and the output goes elsewhere."""
     if sys.stdout.isatty() or not sys.stderr.isatty() or total < 2:
         return found

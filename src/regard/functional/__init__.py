@@ -1,4 +1,4 @@
-"""What attention is: pure functions on tensors. They define what is right; `regard.kernels` is fast."""
+"""What attention is: pure functions, which define what is right; `regard.kernels` is fast."""
 
 from regard.functional import attention, biases, masks, normalizers, rotary, scores
 

@@ -1,4 +1,4 @@
-"""The mechanism itself, as it is defined: score, add the bias, normalise under the mask, read out."""
+"""The mechanism itself: score, add the bias, normalise under the mask, read out."""
 
 from collections.abc import Callable
 
@@ -79,7 +79,8 @@ def attention(
     """
     if value.shape[-2] != key.shape[-2]:
         raise ValueError(
-            f"there must be one value per key; got {key.shape[-2]} keys and {value.shape[-2]} values"
+            f"there must be one value per key; got {key.shape[-2]} keys and "
+            f"{value.shape[-2]} values"
         )
     weights = attention_weights(
         query, key, score=score, bias=bias, mask=mask, normalizer=normalizer

@@ -62,7 +62,7 @@ def relative_buckets(
     Source: Raffel et al. 2020 (T5), section 2.1, relative position buckets.
 
     Raises:
-        ValueError: `num_buckets` is not a multiple of 4, or `max_distance` is not beyond the exact ones.
+        ValueError: `num_buckets` is no multiple of 4, or `max_distance` within the exact ones.
 
     >>> relative_buckets(1, 3, num_buckets=8, max_distance=16)
     tensor([[2, 1, 0]])

@@ -142,9 +142,7 @@ def hardmax(scores: Scores, mask: Mask = None) -> Scores:
     return _where_allowed(scores.detach(), mask, one_hot)
 
 
-def _entmax(
-    scores: Tensor, alpha: Tensor | float, threshold: Callable[[Tensor], Tensor]
-) -> Tensor:
+def _entmax(scores: Tensor, alpha: Tensor | float, threshold: Callable[[Tensor], Tensor]) -> Tensor:
     """Weigh by the powers of what stands above a threshold tau, given a way to find tau.
 
     tau solves sum(w(tau)) = 1. It is found without gradient; a Newton step of length 0 from there

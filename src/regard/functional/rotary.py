@@ -15,7 +15,8 @@ def rotary(
 ) -> Float[Tensor, "*batch length head_dim"]:
     r"""Rotate each pair of channels by an angle that grows with the position.
 
-    $$x'_{2i} + \mathrm{i}\, x'_{2i+1} = (x_{2i} + \mathrm{i}\, x_{2i+1}) \, e^{\mathrm{i} \, p \, \theta_i},
+    $$x'_{2i} + \mathrm{i}\, x'_{2i+1}
+    = (x_{2i} + \mathrm{i}\, x_{2i+1}) \, e^{\mathrm{i} \, p \, \theta_i},
     \quad \theta_i = \text{base}^{-2i/d}$$
 
     Source: Su et al. 2024 (RoFormer), eq. 34.

@@ -2,8 +2,8 @@
 
 A score is two projections and a comparison. The comparisons are `inner_product`, `tanh_energy`
 and `inverse_distance`; every score below projects its query and key and ends in one of them
-(`location`, which ignores the key, stands alone). Bind a score's parameters with `functools.partial`
-to hand it to `regard.attention`, or use the modules of `regard.nn`, which own them.
+(`location`, which ignores the key, stands alone). To hand a score to `regard.attention`, bind its
+parameters with `functools.partial`, or use the modules of `regard.nn`, which own them.
 
 Scores are computed in at least float32 and returned in the dtype of their input.
 """

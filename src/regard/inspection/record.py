@@ -26,6 +26,12 @@ class LayerRecord:
         self._layer = layer
         self._calls: list[_Call] = []
 
+    def keep(
+        self, _layer: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], _: Any
+    ) -> None:
+        """Keep what the layer was asked; a forward hook."""
+        self._calls.append(_Call(_detached(arguments), _detached(keywords)))
+
     def __len__(self) -> int:
         return len(self._calls)
 
@@ -127,7 +133,7 @@ def record(model: nn.Module) -> Iterator[Record]:
         )
     records = {name: LayerRecord(name, layer) for name, layer in layers.items()}
     handles = [
-        layer.register_forward_hook(_keep_call(records[name]), with_kwargs=True)
+        layer.register_forward_hook(records[name].keep, with_kwargs=True)
         for name, layer in layers.items()
     ]
     try:
@@ -141,16 +147,6 @@ def _looks(layer: nn.Module) -> bool:
     """Whether weights are computed here, and not in a layer further inside."""
     inner = (module for module in layer.modules() if module is not layer)
     return isinstance(layer, Attends) and not any(isinstance(module, Attends) for module in inner)
-
-
-def _keep_call(layer_record: LayerRecord) -> Any:
-    def hook(
-        layer: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: Any
-    ) -> None:
-        kept = _Call(_detached(arguments), _detached(keywords))
-        layer_record._calls.append(kept)
-
-    return hook
 
 
 def _detached(value: Any) -> Any:

@@ -30,9 +30,10 @@ class Call(NamedTuple):
     @property
     def batch(self) -> torch.Size:
         """The leading axes of the context."""
-        return torch.broadcast_shapes(
+        batch: torch.Size = torch.broadcast_shapes(
             self.query.shape[:-2], self.key.shape[:-2], self.value.shape[:-2]
         )
+        return batch
 
     @property
     def compared_by(self) -> str:

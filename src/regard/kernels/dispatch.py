@@ -45,7 +45,7 @@ TABLE = (
 """The kernels, best first; the first that does not refuse a call runs it."""
 
 _forced: list[str] = []
-"""The kernels that `only` names, innermost last. Not a context variable: those break compilation."""
+"""The kernels that `only` names, innermost last. A context variable would break compilation."""
 
 
 @contextmanager
@@ -131,10 +131,7 @@ def explain(
     chosen = _choose(call)
     lines = []
     for kernel in TABLE:
-        if kernel is chosen:
-            verdict = "runs"
-        else:
-            verdict = kernel.refuses(call) or "not needed"
+        verdict = "runs" if kernel is chosen else kernel.refuses(call) or "not needed"
         lines.append(f"{kernel.name}: {verdict}")
     return "\n".join(lines)
 

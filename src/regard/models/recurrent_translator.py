@@ -43,13 +43,13 @@ class RecurrentTranslator(nn.Module):
             with `hidden_dim` hidden units if not given.
         readout_dim: width of a tanh layer before the vocabulary (Bahdanau's deep output); None
             predicts from state, context and embedding directly.
-        tied: predict with the target embeddings (Press & Wolf 2017); needs `readout_dim == embed_dim`.
+        tied: predict with the target embeddings (Press & Wolf 2017); readout_dim must be embed_dim.
         dropout: on embeddings and, where there is one, on the readout.
 
     Source: Bahdanau et al. 2015, section 3 and appendix A.
-    Differs: s_0 sees the final encoder states of both directions, and the output is linear in state,
-    context and embedding (no maxout), as the tutorials made common. With vocabularies of 7,853 and
-    5,893 words, embed_dim 256 and hidden_dim 512 there are 20,518,405 parameters.
+    Differs: s_0 sees the final encoder states of both directions, and the output is linear in
+    state, context and embedding (no maxout), as tutorials made common. With vocabularies of 7,853
+    and 5,893 words, embed_dim 256 and hidden_dim 512 there are 20,518,405 parameters.
 
     Raises:
         ValueError: `tied` without `readout_dim == embed_dim`.
@@ -170,7 +170,8 @@ class RecurrentTranslator(nn.Module):
 
     def reorder(self, state: RecurrentState, index: Int[Tensor, " rows"]) -> RecurrentState:
         """Return the state whose row i is row `index[i]`."""
-        memory = Memory(*(part[index] if part is not None else None for part in state.memory))
+        key, value, mask = state.memory
+        memory = Memory(key[index], value[index], None if mask is None else mask[index])
         recurrent = tuple(part[index] for part in state.recurrent)
         return RecurrentState(recurrent, memory, state.query[index])
 

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -51,6 +52,9 @@ class Attention(nn.Module):
         Args:
             mask: boolean, True = may attend, broadcastable to `*batch query key`.
         """
+        if torch.is_autocast_enabled(value.device.type):
+            # Cast once: otherwise every reading would cast the values again.
+            value = value.to(torch.get_autocast_dtype(value.device.type))
         return Memory(self.score.project_key(key), value, mask)
 
     def forward(

@@ -33,7 +33,8 @@ class MultiHeadAttention(nn.Module):
         ValueError: `num_heads` does not divide `embed_dim`, or `num_kv_heads` not `num_heads`.
 
     >>> import torch
-    >>> MultiHeadAttention(8, 2)(torch.zeros(1, 3, 8), torch.zeros(1, 5, 8), torch.zeros(1, 5, 8)).shape
+    >>> query, key = torch.zeros(1, 3, 8), torch.zeros(1, 5, 8)
+    >>> MultiHeadAttention(8, 2)(query, key, key).shape
     torch.Size([1, 3, 8])
     """
 
@@ -117,7 +118,8 @@ class MultiHeadAttention(nn.Module):
         )
 
     def _heads(self, projected: Tensor) -> Float[Tensor, "*batch heads length head_dim"]:
-        return projected.unflatten(-1, (-1, self.head_dim)).transpose(-3, -2)
+        heads: Tensor = projected.unflatten(-1, (-1, self.head_dim)).transpose(-3, -2)
+        return heads
 
     def _shared_heads(self, projected: Tensor) -> Float[Tensor, "*batch heads length head_dim"]:
         heads = self._heads(projected)

@@ -16,7 +16,8 @@ __all__ = ["AttentionPooling", "LastStateAttention"]
 class AttentionPooling(nn.Module):
     r"""Pool a sequence with a learned query: which positions matter, whatever is asked.
 
-    $$u_t = \tanh(W h_t + b), \quad w = \operatorname{normalizer}(u \cdot q), \quad c = \sum_t w_t h_t$$
+    $$u_t = \tanh(W h_t + b), \quad w = \operatorname{normalizer}(u \cdot q), \quad
+    c = \sum_t w_t h_t$$
 
     Args:
         input_dim: width of the sequence.
@@ -114,7 +115,7 @@ class LastStateAttention(nn.Module):
         sequence: Float[Tensor, "batch length input_dim"],
         lengths: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch output_dim"]:
-        """Merge the last of the first `lengths` states with its context; an empty sequence gives 0."""
+        """Merge the last of `lengths` states with its context; an empty sequence gives 0."""
         mask = None if lengths is None else masks.padding(lengths, sequence.shape[-2])
         state = _last_state(sequence, lengths)
         context = self.attention(state, self.attention.memory(sequence, sequence, mask))

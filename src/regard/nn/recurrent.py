@@ -88,7 +88,8 @@ def lstm_step(
 
     Returns the new hidden state and the new cell.
 
-    Source: Hochreiter & Schmidhuber 1997, with Gers et al. 2000's forget gate, as `torch.nn.LSTMCell`.
+    Source: Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000, in the form of
+    `torch.nn.LSTMCell`.
     """
     enter, forget, candidate, output = (from_input + from_state).chunk(4, dim=-1)
     cell = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(candidate)

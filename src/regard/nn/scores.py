@@ -64,7 +64,8 @@ class ScoreModule(nn.Module):
         query: Float[Tensor, "*#batch query query_dim"],
         key: Float[Tensor, "*#batch key key_dim"],
     ) -> Float[Tensor, "*#batch query key"]:
-        return self.compare(self.project_query(query), self.project_key(key))
+        scored: Tensor = self.compare(self.project_query(query), self.project_key(key))
+        return scored
 
 
 class DotScore(ScoreModule):

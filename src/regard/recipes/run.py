@@ -37,15 +37,17 @@ def read_settings(run: RunDirectory) -> TranslateSettings:
     """
     config: dict[str, Any] = run.config()
     if config.get("system") != "translate":
-        raise RunError(f"{run.path} holds a {config.get('system')!r} system, unknown to this version")
+        raise RunError(
+            f"{run.path} holds a {config.get('system')!r} system, unknown to this version"
+        )
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(TranslateSettings, "settings")
     try:
         parsed = parser.parse_object({"settings": config.get("settings", {})})
+        settings: TranslateSettings = parser.instantiate(parsed).settings
     except (ArgumentError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise RunError(f"{run.path / 'config.json'} does not fit this version: {reason}") from None
-    settings: TranslateSettings = parser.instantiate_classes(parsed).settings
     return settings
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from regard.training.limits import SHARE, at_least, check_limits
 from regard.training.settings import TrainingSettings
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "TranslateSettings",
     "VocabularySettings",
 ]
+
+_SMALLEST_BPE = 262  # four special tokens, one for every byte, and two for what is learnt
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ class DataSettings:
             of them may be gzipped.
         validation: text to choose the best epoch by; without it, a part of `train` is held out.
         test: text to judge the result by, read once.
-        source: column, file ending or language to translate from; "source" or, for a named set, "de".
-        target: column, file ending or language to translate to; "target" or, for a named set, "en".
+        source: column, file ending or language to translate from; source, or de for a named set.
+        target: column, file ending or language to translate to; target, or en for a named set.
         max_len: pairs with more tokens on a side are left out of training.
     """
 
@@ -41,6 +44,9 @@ class DataSettings:
     source: str | None = None
     target: str | None = None
     max_len: int = 200
+
+    def __post_init__(self) -> None:
+        check_limits(self, "data", max_len=at_least(1))
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,10 @@ class VocabularySettings:
     min_frequency: int = 2
     lowercase: bool = True
     shared: bool = True
+
+    def __post_init__(self) -> None:
+        smallest = _SMALLEST_BPE if self.kind == "bpe" else 1
+        check_limits(self, "vocabulary", size=at_least(smallest), min_frequency=at_least(1))
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,12 @@ class ModelSettings:
     tied: bool = True
     dropout: float = 0.3
 
+    def __post_init__(self) -> None:
+        widths = dict.fromkeys(
+            ("embed_dim", "hidden_dim", "encoder_dim", "num_layers", "readout_dim"), at_least(1)
+        )
+        check_limits(self, "model", dropout=SHARE, **widths)
+
 
 @dataclass(frozen=True)
 class DecodingSettings:
@@ -105,6 +121,9 @@ class DecodingSettings:
 
     beam_size: int = 5
     length_penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_limits(self, "decoding", beam_size=at_least(1), length_penalty=at_least(0))
 
 
 @dataclass(frozen=True)
@@ -124,12 +143,7 @@ RECIPES = {
         vocabulary=VocabularySettings(kind="words", shared=False),
         model=ModelSettings(readout_dim=None, tied=False, dropout=0.5),
         training=TrainingSettings(
-            epochs=10,
-            max_tokens=0,
-            max_sentences=128,
-            schedule="constant",
-            warmup_steps=0,
-            label_smoothing=0.0,
+            epochs=10, max_tokens=4000, max_sentences=128, warmup_steps=200, label_smoothing=0.0
         ),
         decoding=DecodingSettings(beam_size=1),
     ),

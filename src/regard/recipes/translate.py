@@ -15,7 +15,7 @@ from regard.data.batching import BatchLoader, BatchSampler, by_sentences, by_tok
 from regard.data.encoding import EncodedPair, encode_pairs
 from regard.data.splits import Splits
 from regard.interfaces import Pair
-from regard.recipes.settings import DecodingSettings, TranslateSettings
+from regard.recipes.settings import TranslateSettings
 from regard.recipes.translation_parts import load_splits, make_model, make_tokenizers
 from regard.recipes.translation_system import TranslationSystem
 from regard.recipes.watcher import ValidationTranslator

@@ -1,4 +1,4 @@
-"""How good translations are: BLEU with its signature, and the lowercased tokenised BLEU of papers."""
+"""How good translations are: signed BLEU, and the lowercased tokenised BLEU of papers."""
 
 import re
 from collections.abc import Sequence

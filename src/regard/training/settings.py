@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from regard.training.limits import ABOVE_0, SHARE, Limit, at_least, check_limits
 from regard.training.schedules import Schedule
 
 __all__ = ["Precision", "TrainingSettings"]
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+_SEED = Limit("from 0 to 4,294,967,295", lambda seed: 0 <= seed < 2**32)  # NumPy takes no other
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class TrainingSettings:
         label_smoothing: share of the target's probability spread over the vocabulary.
         clip: norm to which gradients are clipped.
         accumulate: batches whose gradients are added up before a step.
-        precision: 32-true, bf16-mixed (faster where the processor knows bfloat16) or 16-mixed (GPU).
+        precision: 32-true, bf16-mixed (faster where bfloat16 is known) or 16-mixed (GPU).
         select: the validation figure that chooses the best epoch.
         patience: stop after so many epochs without a better one; 0 trains to the end.
         checkpoint_minutes: how often to save what resuming needs, besides after every epoch.
@@ -32,6 +35,9 @@ class TrainingSettings:
         devices: how many, or auto; under torchrun, the processes it started.
         seed: of the initial weights, the order of batches and the dropout.
         progress: show a progress bar.
+
+    Raises:
+        ValueError: a number is out of range.
     """
 
     epochs: int = 20
@@ -51,3 +57,20 @@ class TrainingSettings:
     devices: str = "auto"
     seed: int = 1
     progress: bool = True
+
+    def __post_init__(self) -> None:
+        check_limits(
+            self,
+            "training",
+            epochs=at_least(1),
+            max_tokens=at_least(0),
+            max_sentences=at_least(1),
+            learning_rate=ABOVE_0,
+            warmup_steps=at_least(0),
+            label_smoothing=SHARE,
+            clip=ABOVE_0,
+            accumulate=at_least(1),
+            patience=at_least(0),
+            checkpoint_minutes=ABOVE_0,
+            seed=_SEED,
+        )

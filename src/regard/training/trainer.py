@@ -5,10 +5,14 @@ import os
 import warnings
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from regard.training.run_directory import RunDirectory
 from regard.training.settings import TrainingSettings
@@ -22,51 +26,34 @@ def make_trainer(
     """Make a trainer that logs to the run, keeps its best epoch, and can resume from its last.
 
     Under `torchrun` it joins the processes that were started, on one node or several.
+
+    Raises:
+        ValueError: this machine has no such accelerator or devices.
     """
     _quiet()
     devices, num_nodes = _devices(settings)
-    mode = "min" if settings.select == "loss" else "max"
-    monitor = f"validation_{settings.select}"
-    best = ModelCheckpoint(
-        run.checkpoints,
-        filename="best",
-        monitor=monitor,
-        mode=mode,
-        save_weights_only=True,
-        enable_version_counter=False,
-    )
-    # Both write last.ckpt, which is what resuming starts from.
-    after_epochs = ModelCheckpoint(
-        run.checkpoints,
-        filename="last",
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    after_minutes = ModelCheckpoint(
-        run.checkpoints,
-        filename="last",
-        train_time_interval=timedelta(minutes=settings.checkpoint_minutes),
-        enable_version_counter=False,
-    )
-    stopping = (
-        [EarlyStopping(monitor, mode=mode, patience=settings.patience)] if settings.patience else []
-    )
     bar = [TQDMProgressBar(leave=False)] if settings.progress else []
-    return Trainer(
-        accelerator=settings.accelerator,
-        devices=devices,
-        num_nodes=num_nodes,
-        precision=settings.precision,
-        max_epochs=settings.epochs,
-        accumulate_grad_batches=settings.accumulate,
-        gradient_clip_val=settings.clip,
-        callbacks=[*callbacks, *stopping, *bar, best, after_epochs, after_minutes],
-        logger=TensorBoardLogger(run.log, name=None, version=""),
-        enable_progress_bar=settings.progress,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-    )
+    try:
+        return Trainer(
+            accelerator=settings.accelerator,
+            devices=devices,
+            num_nodes=num_nodes,
+            precision=settings.precision,
+            max_epochs=settings.epochs,
+            accumulate_grad_batches=settings.accumulate,
+            callbacks=[*callbacks, *bar, *_choosing(settings, run)],
+            logger=TensorBoardLogger(run.log, name=None, version=""),
+            log_every_n_steps=10,
+            enable_progress_bar=settings.progress,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+    except MisconfigurationException as error:
+        raise ValueError(
+            f"training.accelerator {settings.accelerator} with training.devices "
+            f"{settings.devices} does not work here: {error}"
+        ) from None
 
 
 def best_checkpoint(trainer: Trainer) -> str:
@@ -78,8 +65,55 @@ def best_checkpoint(trainer: Trainer) -> str:
 
 
 def is_first_process() -> bool:
-    """Whether this is the process that writes files; the others are torchrun's further ones."""
-    return int(os.environ.get("RANK", "0")) == 0
+    """Whether this is the process that writes files and speaks, of those that train together."""
+    return rank_zero_only.rank == 0
+
+
+class _Checkpoint(ModelCheckpoint):
+    """What Lightning saves of a run, found again where the run directory has been moved."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        here = Path(str(self.dirpath))
+
+        def moved(path: str) -> str:
+            return str(here / Path(path).name) if path else path
+
+        paths = ("best_model_path", "kth_best_model_path", "last_model_path")
+        best = {moved(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict(
+            state_dict
+            | {name: moved(state_dict[name]) for name in paths}
+            | {"dirpath": self.dirpath, "best_k_models": best}
+        )
+
+
+def _choosing(settings: TrainingSettings, run: RunDirectory) -> list[Callback]:
+    """Return what keeps the best epoch and the last state, and stops when there is no better."""
+    mode = "min" if settings.select == "loss" else "max"
+    monitor = f"validation_{settings.select}"
+    best = _Checkpoint(
+        run.checkpoints,
+        filename="best",
+        monitor=monitor,
+        mode=mode,
+        save_weights_only=True,
+        enable_version_counter=False,
+    )
+    # Both write last.ckpt, which is what resuming starts from.
+    after_epochs = _Checkpoint(
+        run.checkpoints,
+        filename="last",
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    after_minutes = _Checkpoint(
+        run.checkpoints,
+        filename="last",
+        train_time_interval=timedelta(minutes=settings.checkpoint_minutes),
+        enable_version_counter=False,
+    )
+    stopping = EarlyStopping(monitor, mode=mode, patience=settings.patience)
+    return [*([stopping] if settings.patience else []), best, after_epochs, after_minutes]
 
 
 def _devices(settings: TrainingSettings) -> tuple[str | int, int]:
@@ -91,6 +125,15 @@ def _devices(settings: TrainingSettings) -> tuple[str | int, int]:
 
 
 def _quiet() -> None:
-    """Silence what Lightning says about hardware and data loading that users cannot act upon."""
+    """Silence what Lightning says that users cannot act upon."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    for message in (
+        ".*does not have many workers",
+        # An epoch of few batches logs every tenth step all the same.
+        "The number of training batches .* is smaller than the logging interval",
+        # A resumed run writes where it wrote before.
+        "Checkpoint directory .* exists and is not empty",
+        # Lightning 2.6 asks torch's pytree in a way that torch 2.13 deprecates.
+        r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    ):
+        warnings.filterwarnings("ignore", message=message)

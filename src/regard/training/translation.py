@@ -29,9 +29,7 @@ class TranslationTraining(LightningModule):
 
     def __init__(self, model: nn.Module, settings: TrainingSettings) -> None:
         super().__init__()
-        if not isinstance(model, Translator):
-            raise TypeError(f"{type(model).__name__} has no features and predict; see Translator")
-        self.model: Translator = model
+        self.model = model
         self.settings = settings
 
     def on_train_batch_start(self, batch: TranslationBatch, batch_idx: int) -> None:
@@ -56,9 +54,23 @@ class TranslationTraining(LightningModule):
         if loss is not None:
             self.log("validation_perplexity", loss.exp(), sync_dist=True)
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        # Done here because Lightning refuses to clip before a fused step, which matters under
+        # 16-mixed alone.
+        nn.utils.clip_grad_norm_(self.parameters(), self.settings.clip)
+
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.Adam(
-            self.parameters(), lr=self.settings.learning_rate, betas=(0.9, 0.98)
+            self.parameters(),
+            lr=self.settings.learning_rate,
+            betas=(0.9, 0.98),
+            # Under 16-mixed gradients are unscaled before they are clipped; fused does it later.
+            fused=self.settings.precision != "16-mixed",
         )
         factor = schedule(
             self.settings.schedule,
@@ -73,9 +85,15 @@ class TranslationTraining(LightningModule):
 
 
 def predictions(
-    model: Translator, batch: TranslationBatch
+    model: nn.Module, batch: TranslationBatch
 ) -> tuple[Float[Tensor, "tokens vocab"], Int[Tensor, " tokens"]]:
-    """Return logits and truth for every target token that follows another, padding left out."""
+    """Return logits and truth for every target token that follows another, padding left out.
+
+    Raises:
+        TypeError: the model is no `Translator`.
+    """
+    if not isinstance(model, Translator):
+        raise TypeError(f"{type(model).__name__} has no features and predict; see Translator")
     target = batch.target
     given = Tokens(target.ids[:, :-1], (target.lengths - 1).clamp(min=0))
     features = model.features(batch.source, given)
@@ -85,7 +103,7 @@ def predictions(
 
 
 @torch.no_grad()
-def teacher_forced_loss(model: Translator, batches: Iterable[TranslationBatch]) -> float:
+def teacher_forced_loss(model: nn.Module, batches: Iterable[TranslationBatch]) -> float:
     """Return the mean cross-entropy of the target tokens, in nats a token."""
     total, num_tokens = 0.0, 0
     for batch in batches:

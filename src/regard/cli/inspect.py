@@ -1,0 +1,95 @@
+"""`regard inspect`."""
+
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from regard.cli.figures import figures_table
+from regard.cli.parser import Parser
+from regard.cli.translate import alignment_of
+from regard.inspection import report
+from regard.inspection.labels import token_label
+from regard.inspection.statistics import coverage, entropy, most_attended
+from regard.inspection.terminal import HeatMap
+from regard.recipes.run import load, read_settings
+from regard.recipes.translation_system import Translation
+from regard.training.run_directory import RunDirectory
+
+__all__ = ["run"]
+
+DESCRIPTION = """Look into a run: what it is and what it scores; with sentences, where it looks.
+
+  regard inspect runs/subwords
+  regard inspect runs/subwords "ein mann mit einem hut ." --html alignment.html
+
+For each word that is written: the source word it looked at most, with its weight, and the entropy
+of the row in nats (0 looks at one word alone). Coverage is how much attention a source word got in
+total; one near 0 may not have been translated."""
+
+
+def run(words: list[str]) -> int:
+    """Print the run, or where it looks."""
+    parser = Parser(prog="regard inspect", description=DESCRIPTION)
+    parser.add_argument("run", type=Path, help="a run directory of regard train translate")
+    parser.add_argument("text", nargs="*", type=str, help="sentences to translate and look into")
+    parser.add_argument("--beam", type=int, default=5, help="hypotheses at once; 1 is greedy")
+    parser.add_argument("--html", type=Path | None, help="write the alignments to a page")
+    given = parser.parse_args(words)
+    console = Console(highlight=False)
+    if not given.text:
+        _print_run(console, RunDirectory(given.run))
+        return 0
+    found = [best for best, *_ in load(given.run).translate(given.text, beam_size=given.beam)]
+    for translation in found:
+        console.print(Text(translation.text, style="bold"))
+        console.print(HeatMap(alignment_of(translation)))
+        console.print(_rows(translation))
+        console.print(_columns(translation))
+    if given.html is not None:
+        examples = [
+            report.Example(alignment_of(translation), source=text, prediction=translation.text)
+            for text, translation in zip(given.text, found, strict=True)
+        ]
+        report.save(report.Report(str(given.run), examples), given.html)
+        console.print(f"wrote {given.html}", markup=False)
+    return 0
+
+
+def _print_run(console: Console, directory: RunDirectory) -> None:
+    settings = read_settings(directory)
+    table = Table("setting", "value", title=str(directory.path), title_justify="left")
+    for group in ("data", "vocabulary", "model", "training", "decoding"):
+        for name, value in vars(getattr(settings, group)).items():
+            table.add_row(f"{group}.{name}", Text(str(value)))
+    console.print(table)
+    if metrics := directory.metrics():
+        console.print(figures_table(metrics))
+    else:
+        console.print(f"not finished; go on with --run {directory.path} --resume", markup=False)
+
+
+def _rows(translation: Translation) -> Table:
+    table = Table("target", "looked most at", "weight", "entropy")
+    spread = entropy(translation.alignment)
+    best = most_attended(translation.alignment)
+    for token, row, source, nats in zip(
+        translation.target_tokens, translation.alignment, best, spread, strict=True
+    ):
+        table.add_row(
+            Text(token_label(token)),
+            Text(token_label(translation.source_tokens[int(source)])),
+            f"{float(row[source]):.2f}",
+            f"{float(nats):.2f}",
+        )
+    return table
+
+
+def _columns(translation: Translation) -> Table:
+    table = Table("source", "coverage")
+    totals = coverage(translation.alignment) if len(translation.alignment) else torch.zeros(0)
+    for token, total in zip(translation.source_tokens, totals, strict=False):
+        table.add_row(Text(token_label(token)), f"{float(total):.2f}")
+    return table

@@ -1,0 +1,38 @@
+"""What numbers a setting may hold."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+__all__ = ["ABOVE_0", "SHARE", "Limit", "at_least", "check_limits"]
+
+
+class Limit(NamedTuple):
+    """The numbers that are allowed, in words and as a test."""
+
+    words: str
+    allows: Callable[[float], bool]
+
+
+ABOVE_0 = Limit("above 0", lambda number: 0 < number < math.inf)
+SHARE = Limit("at least 0 and below 1", lambda number: 0 <= number < 1)
+
+
+def at_least(smallest: int) -> Limit:
+    """Allow `smallest` and more."""
+    return Limit(f"at least {smallest}", lambda number: smallest <= number < math.inf)
+
+
+def check_limits(settings: object, group: str, **limits: Limit) -> None:
+    """Hold the settings to the limits of their names; None is no number and always allowed.
+
+    Args:
+        group: what stands before the names where a user writes them.
+
+    Raises:
+        ValueError: a number is not allowed.
+    """
+    for name, limit in limits.items():
+        value = getattr(settings, name)
+        if value is not None and not limit.allows(value):
+            raise ValueError(f"{group}.{name} must be {limit.words}; got {value}")
