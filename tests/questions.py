@@ -1,6 +1,7 @@
 """Calls of attention for tests: a score, a normalizer, and inputs drawn for them."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 import regard
+from regard import kernels
 from regard.interfaces import Normalizer
 from tests.cases import NORMALIZERS, SCORES, NormalizerCase, ScoreCase
 from tests.drawing import draws
@@ -68,7 +70,7 @@ class Question:
         bound = self.score.keywords if isinstance(self.score, partial) else {}
         named = {"query": self.query, "key": self.key, "value": self.value, **bound}
         if self.bias is not None:
-            named["bias"] = self.bias
+            named["added"] = self.bias
         return {name: leaf for name, leaf in named.items() if isinstance(leaf, Tensor)}
 
     def weights(self) -> Tensor:
@@ -125,3 +127,33 @@ def question(
         score=score,
         normalizer=pair.normalizer.make(),
     )
+
+
+class Call(NamedTuple):
+    """A pair, computed by the reference or by the best kernel for it."""
+
+    pair: Pair
+    kernel: str
+
+    @property
+    def id(self) -> str:
+        """Name the pair and the kernel."""
+        return f"{self.pair.id}-{self.kernel}"
+
+    def kernel_only(self) -> AbstractContextManager[None]:
+        """Let the kernel compute what is asked in the block."""
+        return nullcontext() if self.kernel == "best" else kernels.only(self.kernel)
+
+
+def _has_fast_kernel(pair: Pair) -> bool:
+    asked = question(pair)
+    return "reference: runs" not in kernels.explain(
+        asked.query, asked.key, asked.value, **asked.options
+    )
+
+
+CALLS = [
+    *(Call(pair, "reference") for pair in PAIRS),
+    *(Call(pair, "best") for pair in PAIRS if _has_fast_kernel(pair)),
+]
+"""Every pair by the reference, and once more by another kernel where there is one."""

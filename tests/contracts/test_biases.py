@@ -9,12 +9,8 @@ from tests.drawing import draws
 
 
 @over(BIASES)
-@pytest.mark.parametrize(
-    ("query_len", "key_len"), [(3, 5), (5, 3), (1, 4), (4, 4), (0, 3), (3, 0)]
-)
-def test_bias_fits_the_scores_and_is_finite(
-    case: BiasCase, query_len: int, key_len: int
-) -> None:
+@pytest.mark.parametrize(("query_len", "key_len"), [(3, 5), (5, 3), (1, 4), (4, 4), (0, 3), (3, 0)])
+def test_bias_fits_the_scores_and_is_finite(case: BiasCase, query_len: int, key_len: int) -> None:
     bias = case.make(query_len, key_len)
     heads = () if case.heads is None else (case.heads,)
     assert bias.shape == (*heads, query_len, key_len)
@@ -44,9 +40,7 @@ def test_gradients_reach_what_may_be_learnt() -> None:
 
     buckets = biases.relative_buckets(2, 4, num_buckets=8)
     table = draws()(8, 3).requires_grad_()
-    assert torch.autograd.gradcheck(
-        lambda table: biases.relative_position(table, buckets), [table]
-    )
+    assert torch.autograd.gradcheck(lambda table: biases.relative_position(table, buckets), [table])
 
     centre, deviation = draws()(2, 3).requires_grad_(), draws(1)(2, 3).exp().requires_grad_()
     assert torch.autograd.gradcheck(

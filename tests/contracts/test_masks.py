@@ -60,7 +60,10 @@ def test_prefix_is_its_definition(data: st.DataObject, query_len: int, key_len: 
     mask = masks.prefix(torch.tensor(lengths, dtype=torch.long), query_len, key_len)
     first = key_len - query_len
     assert mask.tolist() == [
-        [[key < length or key <= first + query for key in range(key_len)] for query in range(query_len)]
+        [
+            [key < length or key <= first + query for key in range(key_len)]
+            for query in range(query_len)
+        ]
         for length in lengths
     ]
 

@@ -132,9 +132,7 @@ def test_large_scores_are_exact(case: NormalizerCase, dtype: torch.dtype) -> Non
 
 @over(NORMALIZERS)
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
-def test_empty_row_weighs_nothing_and_has_no_gradient(
-    case: NormalizerCase, training: bool
-) -> None:
+def test_empty_row_weighs_nothing_and_has_no_gradient(case: NormalizerCase, training: bool) -> None:
     normalizer = case.make()
     if isinstance(normalizer, nn.Module):
         normalizer.train(training)

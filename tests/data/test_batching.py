@@ -13,6 +13,7 @@ from regard.data import (
     Tokenizer,
     by_sentences,
     by_tokens,
+    encode_sources,
     source_batches,
 )
 from regard.data.batching import Plan
@@ -246,6 +247,7 @@ def test_too_few_pairs_for_the_ranks_are_refused(
 
 TEXTS = ["b " * 5, "", "a", "c " * 40, "d " * 5, "e e", "unbekannt"]
 WORDS = Tokenizer.words(["a b c d e"], min_frequency=1)
+SOURCES = encode_sources(TEXTS, WORDS)
 
 
 @pytest.mark.parametrize("max_tokens", [1, 12, 1_000])
@@ -255,26 +257,24 @@ def test_sources_to_decode_say_where_they_belong(
 ) -> None:
     restored: dict[int, list[int]] = {}
     for source, positions in source_batches(
-        TEXTS, WORDS, max_tokens=max_tokens, max_sentences=max_sentences
+        SOURCES, max_tokens=max_tokens, max_sentences=max_sentences
     ):
         assert len(positions) == 1 or source.ids.numel() <= max_tokens
         assert max_sentences is None or len(positions) <= max_sentences
         for row, length, position in zip(*map(list, source), positions, strict=True):
             assert set(row[length:].tolist()) <= {PAD}
             restored[position] = row[:length].tolist()
-    assert [restored[position] for position in range(len(TEXTS))] == [
-        [*WORDS.encode(text), EOS] for text in TEXTS
-    ]
+    assert [restored[position] for position in range(len(SOURCES))] == SOURCES
 
 
 def test_sources_to_decode_come_shortest_first() -> None:
     lengths = [
         length
-        for batch in source_batches(TEXTS, WORDS, max_tokens=12)
+        for batch in source_batches(SOURCES, max_tokens=12)
         for length in batch.source.lengths.tolist()
     ]
     assert lengths == sorted(lengths)
 
 
 def test_no_sources_are_no_batches() -> None:
-    assert list(source_batches([], WORDS, max_tokens=12)) == []
+    assert list(source_batches([], max_tokens=12)) == []

@@ -4,7 +4,7 @@ import io
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -122,6 +122,7 @@ def test_markup_and_escape_sequences_are_only_text() -> None:
     assert text.replace("\x1b[1m", "").replace("\x1b[0m", "").replace("\n", "").isprintable()
 
 
+@settings(max_examples=40)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=30), st.integers(10, 60))
 def test_no_text_breaks_out_of_its_line(tokens: list[str], width: int) -> None:
     lines = drawn(uniform(tokens, tokens[:3]), console(width=width)).split("\n")

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple, TypedDict
 
-from regard.data.encoding import EncodedPair, collate, encode_sources, pad
-from regard.data.tokenizers import Tokenizer
+from regard.data.encoding import EncodedPair, collate, pad
 from regard.interfaces import Tokens, TranslationBatch
 
 __all__ = [
@@ -197,20 +196,19 @@ class BatchLoader:
 
 
 class SourceBatch(NamedTuple):
-    """Sources to be decoded, and where in the list of texts each row belongs."""
+    """Sources to be decoded, and where in the list of sources each row belongs."""
 
     source: Tokens
     positions: list[int]
 
 
 def source_batches(
-    texts: Sequence[str], tokenizer: Tokenizer, *, max_tokens: int, max_sentences: int | None = None
+    sources: Sequence[Sequence[int]], *, max_tokens: int, max_sentences: int | None = None
 ) -> Iterator[SourceBatch]:
-    """Give the texts in batches of similar length of at most `max_tokens` ids, shortest first.
+    """Give encoded sources in batches of similar length of at most `max_tokens` ids, shortest first.
 
-    None is left out: a text longer than `max_tokens` is a batch of its own.
+    None is left out: a source longer than `max_tokens` is a batch of its own.
     """
-    sources = encode_sources(texts, tokenizer)
     lengths = [len(source) for source in sources]
     for positions in _bucket(range(len(sources)), lengths, max_tokens, max_sentences):
         yield SourceBatch(pad([sources[position] for position in positions]), positions)

@@ -15,7 +15,7 @@ from torch import Tensor
 __all__ = ["entmax", "entmax15", "hardmax", "sigmoid", "softmax", "sparsemax"]
 
 Scores = Float[Tensor, "*batch key"]
-Mask = Bool[Tensor, "*#batch key"] | None
+Mask = Bool[Tensor, "*#batch #key"] | None
 
 
 def _where_allowed(

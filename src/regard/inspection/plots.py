@@ -15,7 +15,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from regard.inspection.alignment import Alignment
-from regard.inspection.atomic import replacing
+from regard.files import replacing
 from regard.inspection.fonts import fonts_for
 from regard.inspection.labels import printable, shorten, token_label
 from regard.inspection.palette import ON_LIGHT

@@ -11,7 +11,7 @@ from string import Template
 from typing import NamedTuple
 
 from regard.inspection.alignment import Alignment
-from regard.inspection.atomic import replacing
+from regard.files import replacing
 from regard.inspection.labels import NOTHING, printable, shorten, token_label
 from regard.inspection.palette import percent
 from regard.inspection.statistics import coverage, entropy

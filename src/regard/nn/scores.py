@@ -84,7 +84,7 @@ class ScaledDotScore(ScoreModule):
     def project_query(
         self, query: Float[Tensor, "*batch query width"]
     ) -> Float[Tensor, "*batch query width"]:
-        return query * query.shape[-1] ** -0.5
+        return query / math.sqrt(query.shape[-1])
 
 
 class BilinearScore(ScoreModule):

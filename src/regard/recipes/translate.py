@@ -14,7 +14,9 @@ from lightning.pytorch.callbacks import Timer
 from regard.data.batching import BatchLoader, BatchSampler, by_sentences, by_tokens
 from regard.data.encoding import EncodedPair, encode_pairs
 from regard.data.splits import Splits
+from regard.data.tokenizers import Tokenizer
 from regard.interfaces import Pair
+from regard.recipes.run import read_tokenizers
 from regard.recipes.settings import TranslateSettings
 from regard.recipes.translation_parts import load_splits, make_model, make_tokenizers
 from regard.recipes.translation_system import TranslationSystem
@@ -46,26 +48,28 @@ def train_translator(
 
     Raises:
         DataError: the data cannot be used.
-        RunError: the run directory exists already.
+        RunError: the run directory exists already, or cannot be resumed.
         ValueError: settings do not go together.
     """
+    if not is_first_process():
+        report = _say_nothing
+    elif not resume:
+        run.require_new()
     splits = load_splits(settings.data)
     lightning.seed_everything(settings.training.seed, verbose=False)
-    system = _new_system(settings, splits)
+    system = _new_system(settings, splits, read_tokenizers(run) if resume else None)
     encoded = _encode(settings, splits, system, report)
+    timer = Timer()
+    watcher = ValidationTranslator(system, splits.validation.pairs, report)
+    trainer = make_trainer(settings.training, run, [timer, watcher])
+    loaders = _loaders(settings.training, encoded, trainer)
+    checkpoint = run.checkpoint() if resume else None
+    # Only now, when nothing that a user may have to mend is left to go wrong.
     if not resume and is_first_process():
         run.create(
             {"system": "translate", "settings": _plain(settings)}, lambda at: _save(system, at)
         )
-    timer = Timer()
-    watcher = ValidationTranslator(system, splits.validation.pairs, report)
-    trainer = make_trainer(settings.training, run, [timer, watcher])
-    trainer.fit(
-        TranslationTraining(system.model, settings.training),
-        *_loaders(settings.training, encoded, trainer),
-        ckpt_path=str(run.last_checkpoint) if resume and run.last_checkpoint.exists() else None,
-        weights_only=True,
-    )
+    _fit(trainer, TranslationTraining(system.model, settings.training), loaders, checkpoint)
     if not trainer.is_global_zero:
         return {}
     metrics = _take_best(trainer, system)
@@ -101,8 +105,15 @@ def evaluate_translator(
     return {"loss": loss, "perplexity": math.exp(loss), **scores}
 
 
-def _new_system(settings: TranslateSettings, splits: Splits) -> TranslationSystem:
-    source, target = make_tokenizers(settings.vocabulary, splits.train.pairs)
+def _say_nothing(_: str) -> None:
+    pass
+
+
+def _new_system(
+    settings: TranslateSettings, splits: Splits, tokenizers: tuple[Tokenizer, Tokenizer] | None
+) -> TranslationSystem:
+    """Make an untrained system, with tokenizers learnt from the data if there are none yet."""
+    source, target = tokenizers or make_tokenizers(settings.vocabulary, splits.train.pairs)
     model = make_model(settings, source.vocab_size, target.vocab_size)
     return TranslationSystem(model, source, target, max_len=settings.data.max_len)
 
@@ -151,6 +162,21 @@ def _loaders(
         return BatchLoader(pairs, sampler)
 
     return loader(encoded.train, settings.seed), loader(encoded.validation, None)
+
+
+def _fit(
+    trainer: Trainer,
+    module: TranslationTraining,
+    loaders: tuple[BatchLoader, BatchLoader],
+    checkpoint: Path | None,
+) -> None:
+    try:
+        trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:
+        # Which is what Lightning makes of Ctrl-C.
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _take_best(trainer: Trainer, system: TranslationSystem) -> dict[str, Any]:

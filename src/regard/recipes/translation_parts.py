@@ -18,7 +18,7 @@ from regard.recipes.settings import DataSettings, TranslateSettings, VocabularyS
 
 __all__ = ["TABLE_SUFFIXES", "load_pairs", "load_splits", "make_model", "make_tokenizers"]
 
-TABLE_SUFFIXES = {".tsv", ".csv", ".jsonl", ".parquet"}
+TABLE_SUFFIXES = {".tsv", ".txt", ".csv", ".jsonl", ".parquet"}
 """Endings of files that hold both sides, in two columns; other names begin those of two files."""
 
 SCORES: dict[str, Callable[[int, int, int, int], ScoreModule]] = {

@@ -7,14 +7,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from regard.data.encoding import encode_sources, pad
+from regard.data.batching import source_batches
+from regard.data.encoding import encode_sources
 from regard.data.tokenizers import Tokenizer
 from regard.decoding import beam_search, greedy, replace_unknown
 from regard.interfaces import EOS, Hypothesis, StepDecoder, Tokens
 
 __all__ = ["Translation", "TranslationSystem"]
 
-SENTENCES_AT_ONCE = 256
+SENTENCES_AT_ONCE, TOKENS_AT_ONCE = 256, 16_384
 
 
 class Translation(NamedTuple):
@@ -104,11 +105,11 @@ class TranslationSystem:
         was_training = self.model.training
         self.model.eval()
         found: list[list[Hypothesis]] = [[] for _ in sources]
-        by_length = sorted(range(len(sources)), key=lambda index: len(sources[index]))
-        at_once = max(1, SENTENCES_AT_ONCE // beam_size)
-        for first in range(0, len(by_length), at_once):
-            chosen = by_length[first : first + at_once]
-            ids, lengths = pad([self._cut(sources[index]) for index in chosen])
+        for (ids, lengths), positions in source_batches(
+            [self._cut(source) for source in sources],
+            max_tokens=TOKENS_AT_ONCE // beam_size,
+            max_sentences=max(1, SENTENCES_AT_ONCE // beam_size),
+        ):
             source = Tokens(ids.to(device), lengths)
             if beam_size == 1:
                 hypotheses = [[best] for best in greedy(self.model, source)]
@@ -120,8 +121,8 @@ class TranslationSystem:
                     length_penalty=length_penalty,
                     num_best=num_best,
                 )
-            for index, best in zip(chosen, hypotheses, strict=True):
-                found[index] = best
+            for position, best in zip(positions, hypotheses, strict=True):
+                found[position] = best
         self.model.train(was_training)
         return found
 

@@ -38,7 +38,7 @@ class ValidationTranslator(Callback):
             "validation_bleu": tokenised_bleu(hypotheses, self._references),
             "validation_exact": exact_match(hypotheses, self._references),
         }
-        pl_module.log_dict(figures, prog_bar=True, rank_zero_only=False, sync_dist=False)
+        pl_module.log_dict(figures, prog_bar=True, sync_dist=True)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         seen: dict[str, Any] = trainer.callback_metrics

@@ -12,13 +12,16 @@ loaded; only resuming reads Lightning's checkpoints, with weights_only.
 """
 
 import json
+import pickle
 import shutil
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import nn
 
 from regard.files import replacing
@@ -48,10 +51,6 @@ class RunDirectory:
         return self.path / "checkpoints"
 
     @property
-    def last_checkpoint(self) -> Path:
-        return self.checkpoints / "last.ckpt"
-
-    @property
     def finished(self) -> bool:
         """Whether training has ended and left its weights."""
         return self._weights.is_file()
@@ -60,16 +59,24 @@ class RunDirectory:
     def _weights(self) -> Path:
         return self.path / "model.safetensors"
 
+    def require_new(self) -> None:
+        """Make sure that nothing stands here yet.
+
+        Raises:
+            RunError: something does.
+        """
+        if self.path.exists():
+            raise RunError(
+                f"{self.path} exists already: continue it with --resume, or choose another --run"
+            )
+
     def create(self, config: dict[str, Any], save_parts: Callable[[Path], None]) -> None:
         """Make the folder, whole or not at all: configuration, and what `save_parts` writes.
 
         Raises:
             RunError: something stands there already.
         """
-        if self.path.exists():
-            raise RunError(
-                f"{self.path} exists already: continue it with --resume, or choose another --run"
-            )
+        self.require_new()
         draft = self.path.with_name(f".{self.path.name}.draft")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
@@ -99,6 +106,25 @@ class RunDirectory:
             )
         return config
 
+    def checkpoint(self) -> Path | None:
+        """Return the checkpoint to resume from; None if training was stopped before the first.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        path = self.checkpoints / "last.ckpt"
+        if not path.exists():
+            return None
+        try:
+            # Mapped, not read: a cut file is found out all the same, and a large one costs nothing.
+            torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except (RuntimeError, ValueError, OSError, pickle.UnpicklingError) as error:
+            raise RunError(
+                f"{path} is damaged and cannot be resumed: {_brief(error)}; train again with "
+                "another --run"
+            ) from error
+        return path
+
     def metrics(self) -> dict[str, Any]:
         """Read what was measured; nothing before training has ended."""
         return self._read("metrics.json") if (self.path / "metrics.json").exists() else {}
@@ -110,6 +136,8 @@ class RunDirectory:
     def save_weights(self, model: nn.Module) -> None:
         with replacing(self._weights) as draft:
             safetensors.torch.save_model(model, str(draft))
+            # safetensors makes files that nobody but their owner may read.
+            shutil.copymode(self.path / "config.json", draft)
 
     def load_weights(self, model: nn.Module) -> None:
         """Put the weights of the best epoch into the model.
@@ -125,8 +153,9 @@ class RunDirectory:
         try:
             safetensors.torch.load_model(model, str(self._weights))
         except (safetensors.SafetensorError, RuntimeError, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise RunError(f"{self._weights} is damaged or another model's: {reason}") from error
+            raise RunError(
+                f"{self._weights} is damaged or another model's: {_brief(error)}"
+            ) from error
 
     def _read(self, name: str) -> dict[str, Any]:
         path = self.path / name
@@ -139,6 +168,10 @@ class RunDirectory:
         if not isinstance(content, dict):
             raise RunError(f"{path} is damaged: it holds {type(content).__name__}, not an object")
         return content
+
+
+def _brief(error: Exception) -> str:
+    return textwrap.shorten(str(error), width=200, placeholder=" …")
 
 
 def _dump(content: dict[str, Any]) -> str:

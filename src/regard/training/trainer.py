@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def best_checkpoint(trainer: Trainer) -> str:
 
 def is_first_process() -> bool:
     """Whether this is the process that writes files and speaks, of those that train together."""
-    return rank_zero_only.rank == 0
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 class _Checkpoint(ModelCheckpoint):
@@ -91,27 +92,12 @@ def _choosing(settings: TrainingSettings, run: RunDirectory) -> list[Callback]:
     """Return what keeps the best epoch and the last state, and stops when there is no better."""
     mode = "min" if settings.select == "loss" else "max"
     monitor = f"validation_{settings.select}"
-    best = _Checkpoint(
-        run.checkpoints,
-        filename="best",
-        monitor=monitor,
-        mode=mode,
-        save_weights_only=True,
-        enable_version_counter=False,
-    )
+    checkpoint = partial(_Checkpoint, run.checkpoints, enable_version_counter=False)
+    best = checkpoint(filename="best", monitor=monitor, mode=mode, save_weights_only=True)
     # Both write last.ckpt, which is what resuming starts from.
-    after_epochs = _Checkpoint(
-        run.checkpoints,
-        filename="last",
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    after_minutes = _Checkpoint(
-        run.checkpoints,
-        filename="last",
-        train_time_interval=timedelta(minutes=settings.checkpoint_minutes),
-        enable_version_counter=False,
-    )
+    after_epochs = checkpoint(filename="last", save_on_train_epoch_end=True)
+    interval = timedelta(minutes=settings.checkpoint_minutes)
+    after_minutes = checkpoint(filename="last", train_time_interval=interval)
     stopping = EarlyStopping(monitor, mode=mode, patience=settings.patience)
     return [*([stopping] if settings.patience else []), best, after_epochs, after_minutes]
 
@@ -126,7 +112,8 @@ def _devices(settings: TrainingSettings) -> tuple[str | int, int]:
 
 def _quiet() -> None:
     """Silence what Lightning says that users cannot act upon."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for logger in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
     for message in (
         ".*does not have many workers",
         # An epoch of few batches logs every tenth step all the same.

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchmetrics import MeanMetric
 
 from regard.functional import masks
 from regard.interfaces import Tokens, TranslationBatch, Translator
@@ -31,6 +32,8 @@ class TranslationTraining(LightningModule):
         super().__init__()
         self.model = model
         self.settings = settings
+        # A metric, because Lightning's own mean rounds its weights when it gathers processes.
+        self.validation_loss = MeanMetric()
 
     def on_train_batch_start(self, batch: TranslationBatch, batch_idx: int) -> None:
         num_batches = self.trainer.fit_loop.epoch_loop.total_batch_idx
@@ -47,7 +50,8 @@ class TranslationTraining(LightningModule):
         logits, following = predictions(self.model, batch)
         loss = F.cross_entropy(logits, following)
         # Weighed by tokens, so that the mean over batches is the mean over tokens.
-        self.log("validation_loss", loss, prog_bar=True, batch_size=len(following), sync_dist=True)
+        self.validation_loss.update(loss, len(following))
+        self.log("validation_loss", self.validation_loss, prog_bar=True)
 
     def on_validation_epoch_end(self) -> None:
         loss = self.trainer.callback_metrics.get("validation_loss")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from regard.inspection.atomic import replacing
+from regard.files import replacing
 
 
 def write_and_fail(path: Path) -> None:

@@ -1,0 +1,211 @@
+"""A kernel gives what the reference gives, forward and backward, or says why it does not."""
+
+import pytest
+import torch
+from torch import Tensor
+
+import regard
+from regard import kernels, normalizers, scores
+from regard.kernels.dispatch import TABLE
+from tests.cases import NORMALIZERS, SCORES, NormalizerCase, ScoreCase, over
+from tests.drawing import draws
+from tests.questions import CALLS, PAIRS, Call, Pair, Question, leaf, question
+
+FAST = [call.pair for call in CALLS if call.kernel == "best"]
+
+BATCHES: list[tuple[int, ...]] = [(), (2,), (2, 3), (2, 1, 3), (2, 1, 2, 2)]
+
+TOLERANCE = {
+    torch.float64: 1e-10,
+    torch.float32: 1e-5,
+    torch.bfloat16: 0.1,  # gradients up to 10, and scores rounded before the softmax or not
+    torch.float16: 0.02,
+}
+
+
+def assert_same_as_reference(asked: Question) -> None:
+    """Compare context and gradients of the best kernel with those of the reference."""
+    answers = []
+    cotangent = draws(9, asked.query.dtype)(*asked.context().shape)
+    for call in (Call(PAIRS[0], "best"), Call(PAIRS[0], "reference")):
+        with call.kernel_only():
+            context = asked.context()
+        answers.append((context, asked.gradients_of(context, cotangent)))
+    (context, gradients), (wanted, wanted_gradients) = answers
+    tolerance = TOLERANCE[asked.query.dtype]
+    torch.testing.assert_close(context, wanted, rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(gradients, wanted_gradients, rtol=tolerance, atol=tolerance)
+
+
+def masks_of(batch: tuple[int, ...], query_len: int, key_len: int) -> dict[str, Tensor | None]:
+    """Masks in the shapes that callers give them, some with rows that may attend nothing."""
+    full = draws(3)(*batch, query_len, key_len) > -0.3
+    full[..., 0, :] = False
+    return {
+        "none": None,
+        "full": full,
+        "queries and keys": full.reshape(-1, query_len, key_len)[0],
+        "keys": torch.arange(key_len) < key_len - 1,
+        "keys of each": full[..., -1:, :],
+        "queries of each": full[..., :, :1],
+        "nothing": torch.zeros(1, 1, dtype=torch.bool),
+    }
+
+
+@pytest.mark.parametrize("batch", BATCHES, ids=str)
+@pytest.mark.parametrize("mask", masks_of((), 1, 1))
+@pytest.mark.parametrize("biased", ["no bias", "bias", "bias of keys"])
+def test_fast_is_the_reference_whatever_mask_and_bias(
+    batch: tuple[int, ...], mask: str, biased: str
+) -> None:
+    asked = question(FAST[1], batch, query_len=3, key_len=5, value_dim=2)
+    bias = {
+        "no bias": None,
+        "bias": leaf(draws(4)(*batch, 3, 5)),
+        "bias of keys": leaf(draws(4)(5)),
+    }[biased]
+    assert_same_as_reference(asked.having(mask=masks_of(batch, 3, 5)[mask], bias=bias))
+
+
+@over(FAST)
+@pytest.mark.parametrize(
+    ("query_len", "key_len", "value_dim"), [(1, 1, 1), (1, 7, 4), (6, 2, 4), (4, 4, 9)]
+)
+def test_fast_is_the_reference_whatever_the_sizes(
+    case: Pair, query_len: int, key_len: int, value_dim: int
+) -> None:
+    asked = question(case, query_len=query_len, key_len=key_len, value_dim=value_dim)
+    assert_same_as_reference(asked)
+    mask = draws(3)(query_len, key_len) > -0.3
+    assert_same_as_reference(asked.having(mask=mask))
+
+
+@over(FAST)
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_fast_is_the_reference_in_every_dtype(case: Pair, dtype: torch.dtype) -> None:
+    asked = question(case, (2, 3), dtype=dtype).having(
+        mask=draws(3)(3, 5) > -0.3, bias=leaf(draws(4, dtype)(2, 1, 3, 5))
+    )
+    assert_same_as_reference(asked)
+
+
+@over(FAST)
+def test_shared_keys_and_values_broadcast(case: Pair) -> None:
+    asked = question(case, (2, 1))
+    asked = asked.having(query=leaf(draws(5)(2, 4, 3, case.score.query_dim)))
+    assert asked.context().shape == (2, 4, 3, 6)
+    assert_same_as_reference(asked)
+    assert_same_as_reference(asked.having(mask=draws(3)(2, 1, 3, 5) > -0.3))
+
+
+def test_values_may_have_leading_axes_of_their_own() -> None:
+    asked = question(FAST[0], ()).having(value=leaf(draws(5)(4, 5, 2)))
+    assert asked.context().shape == (4, 3, 2)
+    assert_same_as_reference(asked.having(mask=draws(3)(3, 5) > -0.3))
+
+
+def test_grouped_queries_are_the_reference() -> None:
+    layer = regard.nn.MultiHeadAttention(12, 6, num_kv_heads=2).double()
+    query, memory = leaf(draws()(2, 3, 12)), leaf(draws(1)(2, 5, 12))
+    mask, bias = draws(2)(2, 3, 5) > -0.3, draws(3)(6, 3, 5)
+    answers = []
+    for call in (Call(PAIRS[0], "best"), Call(PAIRS[0], "reference")):
+        with call.kernel_only():
+            context = layer(query, memory, memory, mask=mask, bias=bias)
+        inputs = [query, memory, *layer.parameters()]
+        answers.append([context, *torch.autograd.grad(context.square().sum(), inputs)])
+    torch.testing.assert_close(answers[0], answers[1], rtol=1e-10, atol=1e-10)
+
+
+@over([case for case in SCORES if case.comparison == "inner_product"])
+def test_inner_products_with_softmax_run_fused(case: ScoreCase) -> None:
+    query, key, score = draws()(3, case.query_dim), draws()(5, case.key_dim), case.bind(draws())
+    assert kernels.explain(query, key, key, score=score).splitlines() == [
+        "inner_product: runs",
+        "reference: not needed",
+    ]
+
+
+@over([case for case in SCORES if case.comparison != "inner_product"])
+def test_other_scores_are_explained(case: ScoreCase) -> None:
+    query, key, score = draws()(3, case.query_dim), draws()(5, case.key_dim), case.bind(draws())
+    refusal, verdict = kernels.explain(query, key, key, score=score).splitlines()
+    compared_by = case.comparison or case.id
+    assert refusal == (
+        f"inner_product: it compares by inner_product; this score compares by {compared_by}"
+    )
+    assert verdict == "reference: runs"
+
+
+@over([case for case in NORMALIZERS if case.id != "softmax"])
+def test_other_normalizers_are_explained(case: NormalizerCase) -> None:
+    vectors = draws(dtype=torch.float32)(3, 4)
+    said = kernels.explain(vectors, vectors, vectors, normalizer=case.make())
+    assert said == "inner_product: it normalises by softmax only\nreference: runs"
+
+
+def test_mixed_dtypes_are_explained() -> None:
+    vectors = draws()(3, 4)
+    said = kernels.explain(vectors, vectors, vectors.float())
+    assert said == (
+        "inner_product: query, key, value differ: torch.float64, torch.float64, torch.float32\n"
+        "reference: runs"
+    )
+
+
+def test_score_of_ones_own_is_taken_by_the_reference() -> None:
+    def fixed(query: Tensor, key: Tensor) -> Tensor:
+        return torch.zeros(len(query), len(key))
+
+    vectors = draws(dtype=torch.float32)(3, 4)
+    assert "this score compares by fixed" in kernels.explain(vectors, vectors, vectors, score=fixed)
+    context = regard.attention(vectors, vectors, vectors, score=fixed)
+    torch.testing.assert_close(context, vectors.mean(0).expand(3, 4), rtol=1e-6, atol=1e-6)
+
+
+def test_explain_sees_what_only_forces() -> None:
+    vectors = draws()(3, 4)
+    with kernels.only("reference"):
+        said = kernels.explain(vectors, vectors, vectors)
+    assert said == "inner_product: not needed\nreference: runs"
+
+
+def test_only_is_lifted_afterwards_and_nests() -> None:
+    vectors = draws()(3, 4)
+    with kernels.only("reference"):
+        with kernels.only("inner_product"):
+            assert "inner_product: runs" in kernels.explain(vectors, vectors, vectors)
+        assert "reference: runs" in kernels.explain(vectors, vectors, vectors)
+    with pytest.raises(RuntimeError, match="stop"), kernels.only("reference"):
+        raise RuntimeError("stop")
+    assert "inner_product: runs" in kernels.explain(vectors, vectors, vectors)
+
+
+def test_only_knows_the_kernels() -> None:
+    with (
+        pytest.raises(ValueError, match="no kernel 'fast'; there are inner_product, reference"),
+        kernels.only("fast"),
+    ):
+        pass
+
+
+def test_kernel_that_refuses_is_not_replaced() -> None:
+    vectors = draws()(3, 4)
+    with (
+        kernels.only("inner_product"),
+        pytest.raises(ValueError, match="'inner_product' may run, and it refuses: it normalises"),
+    ):
+        regard.attention(vectors, vectors, vectors, normalizer=normalizers.sparsemax)
+    with (
+        kernels.only("inner_product"),
+        pytest.raises(ValueError, match="it refuses: it compares by inner_product; this score"),
+    ):
+        regard.attention(vectors, vectors, vectors, score=scores.distance)
+
+
+def test_reference_is_the_last_of_the_table_and_refuses_nothing() -> None:
+    assert TABLE[-1].name == "reference"
+    assert len({kernel.name for kernel in TABLE}) == len(TABLE)
+    for pair in PAIRS:
+        with kernels.only("reference"):
+            assert question(pair).context().shape == (2, 3, 6)
