@@ -1,5 +1,6 @@
 import json
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -242,3 +243,14 @@ def test_the_smallest_vocabulary_still_spells_everything() -> None:
     smallest = Tokenizer.bpe(["aaa aaa"], vocab_size=262)
     assert smallest.vocab_size <= 262
     assert smallest.decode(smallest.encode("aaa b aaa")) == "aaa b aaa"
+
+
+@pytest.mark.parametrize("learn", [Tokenizer.words, Tokenizer.bpe, Tokenizer.characters])
+def test_the_same_texts_always_give_the_same_vocabulary(
+    tmp_path: Path, learn: Callable[..., Tokenizer]
+) -> None:
+    # So many equally rare characters that sub-words must choose among them.
+    texts = [chr(0x4E00 + number) + " Wort Wort" for number in range(5_000)]
+    for name in ("one", "other"):
+        learn(texts).save(tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()

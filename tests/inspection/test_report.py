@@ -158,9 +158,9 @@ def test_column_names_stand_as_their_script_wants(
 
 
 def test_a_token_of_any_length_is_whole_only_once(alignment: Alignment) -> None:
-    source = ["x" * 100_000, "y", "z"]
+    source = ["x" * 10_000, "y", "z"]
     text = render(Report("Report", [Example(Alignment(alignment.weights, source, ["a", "b"]))]))
-    assert text.count("x" * 100_000) == 1
+    assert text.count("x" * 10_000) == 1
 
 
 def test_an_empty_alignment_says_so() -> None:

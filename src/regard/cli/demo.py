@@ -6,8 +6,8 @@ from rich.console import Console
 
 from regard.cli.figures import figures_table
 from regard.cli.parser import Parser
-from regard.cli.translate import alignment_of
-from regard.inspection import plots, report
+from regard.cli.pictures import alignment_of, draw
+from regard.inspection import report
 from regard.inspection.terminal import HeatMap
 from regard.recipes.demo import Reading, train_date_reader
 from regard.training.run_directory import RunDirectory
@@ -52,7 +52,7 @@ def run(words: list[str]) -> int:
 def _draw(folder: Path, exact: float, readings: list[Reading]) -> Path:
     """Write a picture of each reading, and a page with all of them."""
     for number, reading in enumerate(readings, start=1):
-        plots.save(alignment_of(reading.translation), folder / f"alignment-{number}.png")
+        draw(reading.translation, folder / f"alignment-{number}.png")
     page = folder / "report.html"
     examples = [
         report.Example(

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from regard.cli.figures import figures_table
 from regard.cli.parser import Parser
-from regard.cli.translate import alignment_of
+from regard.cli.pictures import alignment_of
 from regard.inspection import report
 from regard.inspection.labels import token_label
 from regard.inspection.statistics import coverage, entropy, most_attended

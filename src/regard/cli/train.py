@@ -17,7 +17,7 @@ DESCRIPTION = """Learn to translate from parallel text.
   regard train translate --data.train my/train --data.source de --data.target en
   regard train translate --data.train pairs.tsv --run runs/mine --training.epochs 5
   regard train translate --run runs/mine --resume
-  torchrun --nproc-per-node 4 -m regard.cli.main train translate --data.train pairs.tsv
+  torchrun --nproc-per-node 4 -m regard.cli.main train translate --run_directory runs/mine
 
 Settings come from the recipe, then from --config (YAML; --print_config writes one), then from the
 flags. The run directory keeps them all."""
@@ -61,7 +61,10 @@ def _parser(recipe: str) -> Parser:
     )
     parser.add_argument("--config", action="config", help="settings from a YAML file")
     parser.add_argument(
-        "--run", type=Path | None, help="the run directory; runs/RECIPE if not given"
+        "--run",
+        "--run_directory",  # torchrun would take --run for its own --run-path
+        type=Path | None,
+        help="the run directory; runs/RECIPE if not given",
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on with a run that was interrupted"

@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.progress import track
 
 from regard.cli.parser import Parser, UsageError
+from regard.cli.pictures import alignment_of, draw
 from regard.data.files import read_lines
-from regard.inspection.alignment import Alignment
 from regard.inspection.terminal import HeatMap
 from regard.recipes.run import load
 from regard.recipes.translation_system import Translation
 
-__all__ = ["alignment_of", "run"]
+__all__ = ["run"]
 
 DESCRIPTION = """Translate text with a trained run: arguments, a file, or standard input.
 
@@ -46,17 +46,8 @@ def run(words: list[str]) -> int:
             print(f"regard: line {number}: the last {cut} tokens were not read", file=sys.stderr)
         _print(texts[number - 1], translations, given)
         if given.png and translations[0].target_tokens:
-            _draw(translations[0], _numbered(given.png, number, len(texts)))
+            draw(translations[0], _numbered(given.png, number, len(texts)))
     return 0
-
-
-def alignment_of(translation: Translation) -> Alignment:
-    """Return what there is to draw of a translation."""
-    return Alignment(
-        translation.alignment,
-        source=translation.source_tokens,
-        target=translation.target_tokens,
-    )
 
 
 def _parser() -> Parser:
@@ -126,13 +117,6 @@ def _as_json(text: str, translations: list[Translation]) -> dict[str, Any]:
             for translation in translations
         ],
     }
-
-
-def _draw(translation: Translation, path: Path) -> None:
-    from regard.inspection.plots import save
-
-    save(alignment_of(translation), path)
-    print(f"regard: drew {path}", file=sys.stderr)
 
 
 def _numbered(path: Path, number: int, total: int) -> Path:

@@ -6,6 +6,7 @@ run of blanks into one space and drop the outer ones.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -90,11 +91,13 @@ class Tokenizer:
                 decoders.Strip(" ", left=1, right=0),
             ]
         )
+        texts = list(texts)
+        alphabet = _frequent_characters(texts, backend.normalizer, room // 2 - 1)
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size - len(_BYTES),
             special_tokens=list(SPECIALS),
-            initial_alphabet=[_SPACE],
-            limit_alphabet=room // 2,
+            initial_alphabet=[_SPACE, *alphabet],
+            limit_alphabet=1 + len(alphabet),
             show_progress=False,
         )
         backend.train_from_iterator(texts, trainer)
@@ -181,6 +184,21 @@ def _normalizer(lowercase: bool, *, one_line: bool) -> normalizers.Normalizer:
         steps += [normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
         steps.append(normalizers.Replace(_SPACE, "_"))
     return normalizers.Sequence(steps)
+
+
+def _frequent_characters(
+    texts: Iterable[str], normalizer: normalizers.Normalizer, number: int
+) -> list[str]:
+    """Return the characters that stand in `texts` most often, the same in every process.
+
+    The trainer's own choice among equally rare ones varies from process to process, and processes
+    that train together would not agree on their vocabulary.
+    """
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(normalizer.normalize_str(text))
+    del counts[" "]  # which stands as _SPACE
+    return sorted(counts, key=lambda character: (-counts[character], character))[:number]
 
 
 def _train_word_level(backend: Backend, texts: Iterable[str], min_frequency: int) -> Backend:

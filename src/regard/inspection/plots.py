@@ -14,8 +14,8 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from regard.inspection.alignment import Alignment
 from regard.files import replacing
+from regard.inspection.alignment import Alignment
 from regard.inspection.fonts import fonts_for
 from regard.inspection.labels import printable, shorten, token_label
 from regard.inspection.palette import ON_LIGHT

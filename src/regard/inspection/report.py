@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from string import Template
 from typing import NamedTuple
 
-from regard.inspection.alignment import Alignment
 from regard.files import replacing
+from regard.inspection.alignment import Alignment
 from regard.inspection.labels import NOTHING, printable, shorten, token_label
 from regard.inspection.palette import percent
 from regard.inspection.statistics import coverage, entropy

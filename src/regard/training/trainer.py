@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
@@ -71,7 +71,17 @@ def is_first_process() -> bool:
 
 
 class _Checkpoint(ModelCheckpoint):
-    """What Lightning saves of a run, found again where the run directory has been moved."""
+    """What Lightning saves of a run, such that resuming repeats and forgets nothing.
+
+    It is found again where the run directory has been moved, and is not written while gradients
+    wait for further batches, since they are not saved.
+    """
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         here = Path(str(self.dirpath))

@@ -1,0 +1,146 @@
+"""Compiled as one graph, everything gives what it gives when it runs line by line."""
+
+import pytest
+import torch
+from torch import Tensor
+
+import regard
+from regard import kernels
+from regard.interfaces import BOS
+from tests.cases import BIASES, DECODERS, LAYERS, MASKS, WIDTH, BiasCase, LayerCase, MaskCase, over
+from tests.drawing import draws, sentences
+from tests.questions import PAIRS, Pair, leaf, question
+
+pytestmark = pytest.mark.compiled
+
+
+@pytest.fixture(autouse=True)
+def forget_compiled_code() -> None:
+    torch.compiler.reset()
+
+
+@over(PAIRS)
+def test_compiled_attention_is_eager_attention(case: Pair) -> None:
+    mask = draws(3)(2, 3, 5) > -0.3
+    mask[1, 0] = False  # nothing to attend to
+    asked = question(case, dtype=torch.float32).having(
+        mask=mask, bias=leaf(draws(4, torch.float32)(3, 5))
+    )
+
+    @torch.compile(fullgraph=True, backend="aot_eager")
+    def compiled(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, bias: Tensor) -> Tensor:
+        return regard.attention(
+            query,
+            key,
+            value,
+            score=asked.score,
+            normalizer=asked.normalizer,
+            mask=mask,
+            bias=bias,
+        )
+
+    context = compiled(asked.query, asked.key, asked.value, asked.mask, asked.bias)
+    wanted = asked.context()
+    torch.testing.assert_close(context, wanted, rtol=1e-5, atol=1e-6)
+    assert context[1, 0].tolist() == [0.0] * 6
+    cotangent = draws(9, torch.float32)(*wanted.shape)
+    gradients = asked.gradients_of(context, cotangent)
+    torch.testing.assert_close(
+        gradients, asked.gradients_of(wanted, cotangent), rtol=1e-4, atol=1e-5
+    )
+    assert all(grad is None or grad.isfinite().all() for grad in gradients.values())
+
+
+@over(PAIRS[:1] + [pair for pair in PAIRS if pair.id == "additive-sparsemax"])
+def test_compiled_with_a_compiler_attention_is_eager_attention(case: Pair) -> None:
+    mask = draws(3)(2, 3, 5) > -0.3
+    mask[1, 0] = False
+    asked = question(case, dtype=torch.float32).having(mask=mask)
+    compiled = torch.compile(regard.attention, fullgraph=True, backend="inductor")
+    context = compiled(asked.query, asked.key, asked.value, **asked.options)
+    wanted = asked.context()
+    torch.testing.assert_close(context, wanted, rtol=1e-5, atol=1e-6)
+    cotangent = draws(9, torch.float32)(*wanted.shape)
+    torch.testing.assert_close(
+        asked.gradients_of(context, cotangent),
+        asked.gradients_of(wanted, cotangent),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+@over([case for case in LAYERS if case.exportable])
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+def test_compiled_layer_is_the_eager_layer(case: LayerCase, training: bool) -> None:
+    layer = case.make().train(training)
+    lengths = torch.tensor([5, 2, 0, 3])
+
+    @torch.compile(fullgraph=True, backend="aot_eager")
+    def compiled(sequence: Tensor, lengths: Tensor) -> Tensor:
+        return case.read(layer, sequence, lengths)
+
+    sequence = leaf(draws(dtype=torch.float32)(4, 5, WIDTH))
+    result, wanted = compiled(sequence, lengths), case.read(layer, sequence, lengths)
+    torch.testing.assert_close(result, wanted, rtol=1e-5, atol=1e-6)
+    leaves = [sequence, *layer.parameters()]
+    grads, wanted_grads = (
+        torch.autograd.grad(tensor.square().sum(), leaves, allow_unused=True)
+        for tensor in (result, wanted)
+    )
+    torch.testing.assert_close(grads, wanted_grads, rtol=1e-4, atol=1e-5)
+
+
+def test_one_graph_serves_all_sizes() -> None:
+    compiled = torch.compile(regard.attention, fullgraph=True, dynamic=True, backend="aot_eager")
+    graphs_before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    for batch, query_len, key_len in [(2, 3, 5), (3, 4, 6), (5, 2, 9)]:
+        asked = question(PAIRS[0], (batch,), query_len=query_len, key_len=key_len)
+        mask = draws(3)(batch, query_len, key_len) > -0.3
+        context = compiled(asked.query, asked.key, asked.value, mask=mask)
+        wanted = regard.attention(asked.query, asked.key, asked.value, mask=mask)
+        torch.testing.assert_close(context, wanted, rtol=1e-9, atol=1e-9)
+    graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"] - graphs_before
+    assert graphs == 1
+
+
+@over(MASKS)
+def test_compiled_mask_is_the_eager_mask(case: MaskCase) -> None:
+    compiled = torch.compile(case.make, fullgraph=True, backend="eager")
+    assert compiled(3, 5).tolist() == case.make(3, 5).tolist()
+
+
+@over(BIASES)
+def test_compiled_bias_is_the_eager_bias(case: BiasCase) -> None:
+    if case.id == "relative_position":
+        table, buckets = draws()(8, 2), regard.biases.relative_buckets(3, 5, num_buckets=8)
+        compiled = torch.compile(regard.biases.relative_position, fullgraph=True, backend="eager")
+        got, wanted = compiled(table, buckets), regard.biases.relative_position(table, buckets)
+    else:
+        got = torch.compile(case.make, fullgraph=True, backend="eager")(3, 5)
+        wanted = case.make(3, 5)
+    torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_compiled_step_is_the_eager_step() -> None:
+    for case in DECODERS[:2]:
+        decoder = case.make().eval()
+        token = torch.full((3,), BOS)
+        with torch.no_grad():
+            state = decoder.start(sentences([4, 1, 0]))
+            compiled = torch.compile(decoder.step, fullgraph=True, backend="aot_eager")
+            log_probs, new_state = compiled(state, token)
+            wanted, wanted_state = decoder.step(state, token)
+        torch.testing.assert_close(log_probs, wanted, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(
+            new_state.recurrent, wanted_state.recurrent, rtol=1e-5, atol=1e-6
+        )
+
+
+def test_forced_kernel_is_forced_in_compiled_code_too() -> None:
+    compiled = torch.compile(regard.attention, fullgraph=True, backend="aot_eager")
+    vectors = draws(dtype=torch.float32)(3, WIDTH)
+    with kernels.only("inner_product"), pytest.raises(Exception, match="it refuses"):
+        compiled(vectors, vectors, vectors, normalizer=regard.normalizers.sparsemax)
+    with kernels.only("reference"):
+        forced = compiled(vectors, vectors, vectors)
+    torch.testing.assert_close(forced, compiled(vectors, vectors, vectors), rtol=1e-5, atol=1e-6)

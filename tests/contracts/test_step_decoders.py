@@ -1,0 +1,154 @@
+"""A decoder that steps gives what the same decoder gives for all positions at once."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from regard import record
+from regard.interfaces import BOS, StepDecoder, Tokens, Translator
+from tests.cases import DECODERS, DecoderCase, over
+from tests.drawing import sentences
+
+LENGTHS = [4, 1, 0, 3]
+
+
+def made(case: DecoderCase) -> Any:
+    return case.make().double().eval()
+
+
+def targets(rows: int = 4, length: int = 3) -> Tokens:
+    drawn = sentences([length] * rows, seed=1)
+    drawn.ids[:, 0] = BOS
+    return drawn
+
+
+def step_through(decoder: Any, source: Tokens, target: Tokens) -> tuple[Tensor, Tensor]:
+    """Feed the target token by token; return log-probabilities and alignment of every step."""
+    state, log_probs, alignment = decoder.start(source), [], []
+    for token in target.ids.unbind(dim=1):
+        step, state = decoder.step(state, token)
+        log_probs.append(step)
+        alignment.append(decoder.alignment(state))
+    return torch.stack(log_probs, dim=1), torch.stack(alignment, dim=1)
+
+
+@over(DECODERS)
+def test_step_by_step_is_the_full_pass(case: DecoderCase) -> None:
+    decoder, source, target = made(case), sentences(LENGTHS), targets()
+    with record(decoder) as seen:
+        logits = decoder.predict(decoder.features(source, target))
+    log_probs, alignment = step_through(decoder, source, target)
+    # Log-probabilities come in float32, for the search.
+    torch.testing.assert_close(log_probs, logits.log_softmax(dim=-1).float(), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(alignment, seen.only().alignment().float(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(decoder(source, target), logits, rtol=0, atol=0)
+
+
+@over(DECODERS)
+def test_sentences_know_nothing_of_each_other(case: DecoderCase) -> None:
+    decoder, source, target = made(case), sentences(LENGTHS), targets()
+    together = decoder(source, target)
+    log_probs, alignment = step_through(decoder, source, target)
+    for row, length in enumerate(LENGTHS):
+        alone = Tokens(source.ids[row : row + 1, :length], source.lengths[row : row + 1])
+        its_target = Tokens(target.ids[row : row + 1], target.lengths[row : row + 1])
+        torch.testing.assert_close(
+            together[row : row + 1], decoder(alone, its_target), rtol=1e-9, atol=1e-9
+        )
+        its_log_probs, its_alignment = step_through(decoder, alone, its_target)
+        torch.testing.assert_close(log_probs[row : row + 1], its_log_probs, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(
+            alignment[row : row + 1, :, :length], its_alignment, rtol=1e-5, atol=1e-6
+        )
+        assert alignment[row, :, length:].abs().sum().item() == 0
+
+
+@over(DECODERS)
+def test_gradients_are_finite_even_without_a_source(case: DecoderCase) -> None:
+    decoder = case.make()
+    decoder.features(sentences(LENGTHS), targets()).square().sum().backward()
+    gradients = [p.grad for p in decoder.parameters() if p.grad is not None]
+    assert gradients
+    assert all(gradient.isfinite().all() for gradient in gradients)
+
+
+@over(DECODERS)
+def test_decoder_survives_saving(case: DecoderCase) -> None:
+    saved, fresh = made(case), made(case)
+    fresh.load_state_dict(saved.state_dict())
+    source, target = sentences(LENGTHS), targets()
+    torch.testing.assert_close(fresh(source, target), saved(source, target), rtol=0, atol=0)
+
+
+@over(DECODERS)
+def test_decoder_is_what_training_and_search_expect(case: DecoderCase) -> None:
+    decoder = case.make()
+    assert isinstance(decoder, StepDecoder)
+    assert isinstance(decoder, Translator)
+
+
+@over(DECODERS)
+def test_reordered_rows_go_on_where_they_stood(case: DecoderCase) -> None:
+    decoder, target = made(case), targets()
+    _, state = decoder.step(decoder.start(sentences(LENGTHS)), target.ids[:, 0])
+    order = torch.tensor([3, 0, 0, 1, 3])
+    moved = decoder.reorder(state, order)
+    torch.testing.assert_close(
+        decoder.alignment(moved), decoder.alignment(state)[order], rtol=0, atol=1e-6
+    )
+    token = target.ids[:, 1]
+    wanted, wanted_state = decoder.step(state, token)
+    got, got_state = decoder.step(moved, token[order])
+    torch.testing.assert_close(got, wanted[order], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        decoder.alignment(got_state), decoder.alignment(wanted_state)[order], rtol=0, atol=1e-6
+    )
+
+
+@over(DECODERS)
+def test_steps_leave_their_state_as_it_was(case: DecoderCase) -> None:
+    decoder = made(case)
+    state = decoder.start(sentences(LENGTHS))
+    first, _ = decoder.step(state, torch.full((4,), BOS))
+    second, _ = decoder.step(state, torch.full((4,), BOS))
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+def test_no_sentences() -> None:
+    decoder = made(DECODERS[0])
+    none = Tokens(torch.zeros(0, 3, dtype=torch.long), torch.zeros(0, dtype=torch.long))
+    assert decoder(none, none).shape == (0, 3, 11)
+    log_probs, _ = decoder.step(decoder.start(none), torch.zeros(0, dtype=torch.long))
+    assert log_probs.shape == (0, 11)
+
+
+def test_keys_are_projected_once_per_sentence() -> None:
+    decoder = made(DECODERS[0])
+    projected: list[Tensor] = []
+    decoder.attention.score.key.register_forward_hook(lambda *args: projected.append(args[2]))
+    decoder.features(sentences(LENGTHS), targets())
+    step_through(decoder, sentences(LENGTHS), targets())
+    assert len(projected) == 2
+
+
+def test_dropout_works_in_training_only() -> None:
+    decoder = next(case for case in DECODERS if case.id == "readout").make()
+    source, target = sentences(LENGTHS), targets()
+    assert not torch.allclose(decoder(source, target), decoder(source, target), atol=1e-6)
+    decoder.eval()
+    torch.testing.assert_close(decoder(source, target), decoder(source, target), rtol=0, atol=0)
+
+
+def test_tied_output_is_the_embedding() -> None:
+    decoder = next(case for case in DECODERS if case.id == "readout").make()
+    assert decoder.output.weight is decoder.target_embedding.weight
+
+
+@pytest.mark.parametrize("readout_dim", [None, 4])
+def test_tied_output_needs_a_readout_of_its_width(readout_dim: int | None) -> None:
+    from tests.cases import _translator
+
+    with pytest.raises(ValueError, match=f"readout_dim={readout_dim} and embed_dim=5"):
+        _translator(tied=True, readout_dim=readout_dim)
