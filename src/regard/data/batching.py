@@ -205,7 +205,7 @@ class SourceBatch(NamedTuple):
 def source_batches(
     sources: Sequence[Sequence[int]], *, max_tokens: int, max_sentences: int | None = None
 ) -> Iterator[SourceBatch]:
-    """Give encoded sources in batches of similar length of at most `max_tokens` ids, shortest first.
+    """Give encoded sources, shortest first, in batches of at most `max_tokens` ids.
 
     None is left out: a source longer than `max_tokens` is a batch of its own.
     """

@@ -25,12 +25,14 @@ def length_limits(
     Raises:
         ValueError: a limit is below 1, or a tensor of limits does not hold one per sentence.
     """
+    # Where the ids are: what is decoded goes back into the model.
+    lengths = source.lengths.to(source.ids.device)
     if max_len is None:
-        return 2 * source.lengths + 10
+        return 2 * lengths + 10
     if not isinstance(max_len, Tensor):
         if max_len < 1:
             raise ValueError(f"max_len must be at least 1; got {max_len}")
-        return torch.full_like(source.lengths, max_len)
+        return torch.full_like(lengths, max_len)
     if max_len.shape != source.lengths.shape:
         raise ValueError(
             f"max_len must hold one limit per sentence, shape {tuple(source.lengths.shape)}; "
@@ -38,7 +40,7 @@ def length_limits(
         )
     if bool((max_len < 1).any()):
         raise ValueError(f"max_len must be at least 1; got {int(max_len.min())}")
-    return max_len.to(source.lengths)
+    return max_len.to(lengths)
 
 
 def length_penalties(longest: int, exponent: float, device: torch.device) -> Float[Tensor, " len"]:

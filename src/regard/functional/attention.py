@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from regard.functional.normalizers import softmax
-from regard.functional.scores import scaled_dot
+from regard.functional.precision import at_least_float32
+from regard.functional.scores import scaled_dot, split
 from regard.interfaces import Normalizer
 
 __all__ = ["attention", "attention_weights", "check"]
@@ -43,11 +44,11 @@ def attention_weights(
     >>> attention_weights(torch.zeros(1, 2), torch.zeros(4, 2))
     tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
     """
-    scores = score(query, key)
+    scores = _scores(score, query, key)
     check(scores.shape, bias=bias, mask=mask)
     if bias is not None:
         scores = scores + bias.to(scores.dtype)
-    return normalizer(scores, mask)
+    return normalizer(scores, mask).to(query.dtype)
 
 
 def attention(
@@ -85,7 +86,15 @@ def attention(
     weights = attention_weights(
         query, key, score=score, bias=bias, mask=mask, normalizer=normalizer
     )
-    return weights @ value
+    return weights.to(value.dtype) @ value
+
+
+def _scores(score: Callable[[Tensor, Tensor], Tensor], query: Tensor, key: Tensor) -> Tensor:
+    """Score in at least float32 where the score can be taken apart, without rounding in between."""
+    parts = split(score, query, key)
+    if parts is None:
+        return score(query, key)
+    return parts.compare(at_least_float32(parts.query), at_least_float32(parts.key))
 
 
 def check(shape: torch.Size, *, bias: Tensor | None, mask: Tensor | None) -> None:

@@ -110,8 +110,8 @@ def gaussian(
     $$b_{ij} = -\frac{(j - p_i)^2}{2 \sigma^2}$$
 
     Source: Yang et al. 2018 (Modeling Localness for Self-Attention Networks), eq. 4-5.
-    Differs from Luong et al. 2015, eq. 10, which multiplies the weights by the exponential of this
-    after the softmax and does not renormalise.
+    Differs from Luong et al. 2015, section 3.2 (local-p), which multiplies the weights by the
+    exponential of this after the softmax and does not renormalise.
     Cost: query x key.
 
     Raises:

@@ -77,6 +77,8 @@ def window(
     """Allow each query its own position, `before` keys before it and `after` keys after it.
 
     Source: Luong et al. 2015, section 3.2 (local-m, with before = after = D).
+    Differs: there the first query stands at the first key; here the last at the last. They are the
+    same where there are as many queries as keys.
 
     Raises:
         ValueError: `before` or `after` is negative.

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from regard.functional.precision import at_least_float32
+
 __all__ = ["entmax", "entmax15", "hardmax", "sigmoid", "softmax", "sparsemax"]
 
 Scores = Float[Tensor, "*batch key"]
@@ -26,9 +28,14 @@ def _where_allowed(
     An empty row is normalised as if nothing were masked and zeroed afterwards, so that neither its
     weights nor its gradient ever are NaN.
     """
+    if mask is not None and mask.dtype != torch.bool:
+        raise TypeError(
+            f"mask must be boolean, True = may attend; got {mask.dtype}. "
+            "Numbers to be added to the scores are passed as bias."
+        )
     if scores.shape[-1] == 0:
         return scores
-    wide = scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+    wide = at_least_float32(scores)
     if mask is None:
         return normalize(wide).to(scores.dtype)
     empty = ~mask.any(dim=-1, keepdim=True)

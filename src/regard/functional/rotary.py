@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from regard.functional.precision import at_least_float32
+
 __all__ = ["rotary"]
 
 
@@ -31,7 +33,7 @@ def rotary(
     head_dim = vectors.shape[-1]
     if head_dim % 2:
         raise ValueError(f"rotary positions turn pairs of channels; head_dim {head_dim} is odd")
-    wide = vectors.float() if vectors.dtype in (torch.float16, torch.bfloat16) else vectors
+    wide = at_least_float32(vectors)
     pair = torch.arange(0, head_dim, 2, device=vectors.device, dtype=wide.dtype)
     angles = positions.to(wide.dtype).unsqueeze(-1) * base ** (-pair / head_dim)
     cosine, sine = angles.cos(), angles.sin()

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from regard.functional.precision import at_least_float32
 from regard.interfaces import Split
 
 __all__ = [
@@ -67,10 +68,6 @@ def _comparison(function: Function) -> Function:
     return _splits_into(take_apart)(function)
 
 
-def _at_least_float32(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
-
-
 def _check_same_width(query: Tensor, key: Tensor) -> None:
     if query.shape[-1] != key.shape[-1]:
         raise ValueError(
@@ -90,7 +87,7 @@ def inner_product(
 
     $$s_{ij} = q_i \cdot k_j$$
 
-    Source: Luong et al. 2015, eq. 8 (dot).
+    Source: Luong et al. 2015, section 3.1 (dot).
     Cost: query x key x width multiply-adds; one query x key matrix.
 
     Raises:
@@ -128,9 +125,7 @@ def tanh_energy(
         raise ValueError(
             f"energy must be as wide as the projected key ({key.shape[-1]}); got {energy.shape[-1]}"
         )
-    hidden = torch.tanh(
-        _at_least_float32(query).unsqueeze(-2) + _at_least_float32(key).unsqueeze(-3)
-    )
+    hidden = torch.tanh(at_least_float32(query).unsqueeze(-2) + at_least_float32(key).unsqueeze(-3))
     # Outside autocast: the sum over the hidden units stays in float32.
     with torch.autocast(hidden.device.type, enabled=False):
         scores = hidden @ energy.to(hidden.dtype)
@@ -157,8 +152,8 @@ def inverse_distance(
     """
     _check_same_width(query, key)
     distances = torch.cdist(
-        _at_least_float32(query),
-        _at_least_float32(key),
+        at_least_float32(query),
+        at_least_float32(key),
         compute_mode="donot_use_mm_for_euclid_dist",
     )
     return (1 / (1 + distances)).to(query.dtype)
@@ -175,7 +170,7 @@ def dot(
 
     $$s_{ij} = q_i \cdot k_j$$
 
-    Source: Luong et al. 2015, eq. 8 (dot).
+    Source: Luong et al. 2015, section 3.1 (dot).
     Cost: query x key x width multiply-adds.
 
     >>> dot(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]))
@@ -212,7 +207,7 @@ def bilinear(
 
     $$s_{ij} = q_i^\top W k_j$$
 
-    Source: Luong et al. 2015, eq. 8 (general).
+    Source: Luong et al. 2015, section 3.1 (general).
     Cost: that of `dot`, and query x query_dim x key_dim to project the queries.
 
     >>> bilinear(torch.ones(1, 2), torch.ones(1, 3), weight=torch.ones(2, 3))
@@ -229,7 +224,7 @@ def unit(vectors: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"
     >>> unit(torch.tensor([3.0, 4.0]))
     tensor([0.6000, 0.8000])
     """
-    return F.normalize(_at_least_float32(vectors), dim=-1).to(vectors.dtype)
+    return F.normalize(at_least_float32(vectors), dim=-1).to(vectors.dtype)
 
 
 @_splits_into(
@@ -291,6 +286,12 @@ def additive(
 
 
 def _split_concat(query: Tensor, key: Tensor, weight: Tensor, energy: Tensor) -> Split:
+    width = query.shape[-1] + key.shape[-1]
+    if weight.shape[-1] != width:
+        raise ValueError(
+            f"weight must be as wide as query and key together ({query.shape[-1]} + "
+            f"{key.shape[-1]} = {width}); got {weight.shape[-1]}"
+        )
     query_weight, key_weight = weight.split([query.shape[-1], key.shape[-1]], dim=-1)
     return Split(
         F.linear(query, query_weight),
@@ -311,7 +312,7 @@ def concat(
 
     $$s_{ij} = v \cdot \tanh(W [q_i; k_j])$$
 
-    Source: Luong et al. 2015, eq. 8 (concat).
+    Source: Luong et al. 2015, section 3.1 (concat).
     Differs: the concatenation is never built; W is cut into its two halves, as in `additive`.
     Cost: query x key x hidden hyperbolic tangents.
 
@@ -322,12 +323,6 @@ def concat(
     >>> concat(q, k, weight=torch.zeros(4, 5), energy=torch.ones(4))
     tensor([[0.]])
     """
-    width = query.shape[-1] + key.shape[-1]
-    if weight.shape[-1] != width:
-        raise ValueError(
-            f"weight must be as wide as query and key together ({query.shape[-1]} + "
-            f"{key.shape[-1]} = {width}); got {weight.shape[-1]}"
-        )
     parts = _split_concat(query, key, weight, energy)
     return tanh_energy(parts.query, parts.key, energy=energy)
 
@@ -342,7 +337,7 @@ def location(
 
     $$s_{ij} = w_j \cdot q_i$$
 
-    Source: Luong et al. 2015, eq. 9 (location).
+    Source: Luong et al. 2015, section 3.1 (location).
     Cost: query x max_len x query_dim multiply-adds.
 
     Raises:

@@ -1,7 +1,7 @@
 """Where did the model look? Answered from outside, while the model runs as it always does."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -14,8 +14,12 @@ __all__ = ["LayerRecord", "Record", "record"]
 
 
 class _Call(NamedTuple):
+    """What a layer was asked, and under which autocast dtypes by device."""
+
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
+    autocast: dict[str, torch.dtype]
+    versions: list[int]
 
 
 class LayerRecord:
@@ -30,7 +34,8 @@ class LayerRecord:
         self, _layer: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], _: Any
     ) -> None:
         """Keep what the layer was asked; a forward hook."""
-        self._calls.append(_Call(_detached(arguments), _detached(keywords)))
+        kept = _detached(arguments), _detached(keywords)
+        self._calls.append(_Call(*kept, _autocast(), _versions(kept)))
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -50,11 +55,18 @@ class LayerRecord:
 
         Raises:
             IndexError: the layer was not called so often.
+            ValueError: a tensor that the layer was given has been changed in place since.
         """
         if not -len(self) <= call < len(self):
             raise IndexError(f"{self.name} was called {len(self)} times; there is no call {call}")
         asked = self._calls[call]
-        with torch.no_grad():
+        if _versions((asked.arguments, asked.keywords)) != asked.versions:
+            raise ValueError(
+                f"what {self.name} was asked has been changed in place since; its weights are lost"
+            )
+        with torch.no_grad(), ExitStack() as stack:
+            for device, dtype in asked.autocast.items():
+                stack.enter_context(torch.autocast(device, dtype))
             weights = cast(Attends, self._layer).weights(*asked.arguments, **asked.keywords)
         if heads is not None:
             weights = weights[..., list(heads), :, :]
@@ -145,8 +157,34 @@ def record(model: nn.Module) -> Iterator[Record]:
 
 def _looks(layer: nn.Module) -> bool:
     """Whether weights are computed here, and not in a layer further inside."""
-    inner = (module for module in layer.modules() if module is not layer)
-    return isinstance(layer, Attends) and not any(isinstance(module, Attends) for module in inner)
+    return _attends(layer) and not any(
+        _attends(module) for module in layer.modules() if module is not layer
+    )
+
+
+def _attends(layer: nn.Module) -> bool:
+    """Whether the layer is an `Attends`: a parameter called weights does not make it one."""
+    return callable(getattr(type(layer), "weights", None))
+
+
+def _autocast() -> dict[str, torch.dtype]:
+    """Return the dtypes that autocast computes in now, by device."""
+    return {
+        device: torch.get_autocast_dtype(device)
+        for device in ("cpu", "cuda", "xpu", "mps")
+        if torch.is_autocast_enabled(device)
+    }
+
+
+def _versions(value: Any) -> list[int]:
+    """Return how often each tensor in the value was changed in place."""
+    if isinstance(value, Tensor):
+        return [] if value.is_inference() else [value._version]  # noqa: SLF001 (no public name)
+    if isinstance(value, dict):
+        return _versions(list(value.values()))
+    if isinstance(value, list | tuple):
+        return [version for item in value for version in _versions(item)]
+    return []
 
 
 def _detached(value: Any) -> Any:

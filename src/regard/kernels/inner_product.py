@@ -1,4 +1,4 @@
-"""Inner product x softmax, through PyTorch's fused attention: no query x key matrix is kept."""
+"""Inner product x softmax, through PyTorch's fused attention: the weights are never kept."""
 
 import torch
 from torch import Tensor
@@ -16,6 +16,8 @@ def refuses(call: Call) -> str | None:
         return f"it compares by inner_product; this score compares by {call.compared_by}"
     if call.normalizer is not normalizers.softmax:
         return "it normalises by softmax only"
+    if call.query.shape[-1] != call.key.shape[-1]:
+        return f"query and key differ in width: {call.query.shape[-1]} and {call.key.shape[-1]}"
     if not call.query.dtype == call.key.dtype == call.value.dtype:
         return f"query, key, value differ: {call.query.dtype}, {call.key.dtype}, {call.value.dtype}"
     return None
@@ -25,7 +27,8 @@ def attention(call: Call) -> Tensor:
     """Compute the call; the score has scaled its query already.
 
     Source: Dao et al. 2022 (FlashAttention), algorithm 1, in PyTorch's implementation.
-    Cost: query x key x width multiply-adds; memory linear in query and key.
+    Cost: query x key x width multiply-adds; memory linear in query and key, but for the mask and
+    the bias themselves.
     """
     query, key, value = (
         _batch_heads(tensor, call.batch) for tensor in (call.query, call.key, call.value)
@@ -40,7 +43,9 @@ def attention(call: Call) -> Tensor:
 def _mask_and_bias(call: Call) -> Tensor | None:
     if call.bias is None:
         return call.mask
-    bias = call.bias.to(call.query.dtype)
+    # Clamped, so that a large bias does not turn infinite in half precision.
+    limits = torch.finfo(call.query.dtype)
+    bias = call.bias.clamp(limits.min, limits.max).to(call.query.dtype)
     return bias if call.mask is None else torch.where(call.mask, bias, -torch.inf)
 
 

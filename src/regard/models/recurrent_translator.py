@@ -2,7 +2,7 @@
 
 A bidirectional recurrent encoder reads the source; a recurrent decoder writes the target, and looks
 back at the source through attention before each word. Bahdanau, Cho & Bengio 2015, in the widely
-taught form with GRUs: the numbers in brackets below are its equations.
+taught form with GRUs; the numbers in brackets below are sections of its appendix.
 """
 
 from typing import Literal, NamedTuple
@@ -116,7 +116,7 @@ class RecurrentTranslator(nn.Module):
             self.output.weight = self.target_embedding.weight
 
     def encode(self, source: Tokens) -> tuple[Memory, tuple[Tensor, ...]]:
-        """Read the sources: what the decoder attends over, and the state it starts from (A.1.1)."""
+        """Read the sources: what the decoder attends over, and the state it starts from (A.2.1)."""
         embedded = self.dropout(self.source_embedding(source.ids))
         states, final = self.encoder(embedded, source.lengths)
         mask = masks.padding(source.lengths.to(states.device), states.shape[1])
@@ -136,6 +136,8 @@ class RecurrentTranslator(nn.Module):
             recurrent = self._update(gates, context, recurrent)
             states.append(recurrent[0])
             contexts.append(context)
+        if not states:
+            return memory.value.new_zeros(len(target.ids), 0, self.output.in_features)
         seen = [torch.stack(states, dim=1), torch.stack(contexts, dim=1), embedded]
         features: Tensor = self.readout(torch.cat(seen, dim=-1))
         return features

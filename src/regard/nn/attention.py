@@ -52,10 +52,8 @@ class Attention(nn.Module):
         Args:
             mask: boolean, True = may attend, broadcastable to `*batch query key`.
         """
-        if torch.is_autocast_enabled(value.device.type):
-            # Cast once: otherwise every reading would cast the values again.
-            value = value.to(torch.get_autocast_dtype(value.device.type))
-        return Memory(self.score.project_key(key), value, mask)
+        # Cast once: otherwise every reading under autocast would cast the memory again.
+        return Memory(_autocast(self.score.project_key(key)), _autocast(value), mask)
 
     def forward(
         self,
@@ -64,7 +62,7 @@ class Attention(nn.Module):
         bias: Tensor | None = None,
     ) -> Float[Tensor, "*batch query value_dim"]:
         return kernels.attention(
-            self.score.project_query(query),
+            _autocast(self.score.project_query(query)),
             memory.key,
             memory.value,
             score=self.score.comparison,
@@ -88,6 +86,14 @@ class Attention(nn.Module):
             mask=memory.mask,
             normalizer=self.normalizer,
         )
+
+
+def _autocast(tensor: Tensor) -> Tensor:
+    """Cast float32 to what autocast computes in, where it is on."""
+    device = tensor.device.type
+    if tensor.dtype == torch.float32 and torch.is_autocast_enabled(device):
+        return tensor.to(torch.get_autocast_dtype(device))
+    return tensor
 
 
 def dropped(normalizer: Normalizer, dropout: nn.Dropout) -> Normalizer:

@@ -1,10 +1,11 @@
 """Multi-head attention, with any score and normalizer; multi-query and grouped-query come free."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from regard import kernels
-from regard.functional.attention import attention_weights
+from regard.functional.attention import attention_weights, check
 from regard.functional.normalizers import softmax
 from regard.interfaces import Normalizer
 from regard.nn.attention import dropped
@@ -85,6 +86,10 @@ class MultiHeadAttention(nn.Module):
         Args:
             mask: boolean, True = may attend, broadcastable to `*batch query key`.
             bias: added to the scores, broadcastable to `*batch heads query key`.
+
+        Raises:
+            TypeError: `mask` is not boolean.
+            ValueError: `bias` or `mask` does not broadcast, or keys and values differ in number.
         """
         context = kernels.attention(
             self._heads(self.query(query)),
@@ -92,7 +97,7 @@ class MultiHeadAttention(nn.Module):
             self._shared_heads(self.value(value)),
             score=self.score,
             bias=bias,
-            mask=_for_all_heads(mask),
+            mask=_for_all_heads(mask, query, key),
             normalizer=dropped(self.normalizer, self.dropout),
         )
         output: Tensor = self.output(context.transpose(-3, -2).flatten(-2))
@@ -113,7 +118,7 @@ class MultiHeadAttention(nn.Module):
             self._shared_heads(self.key(key)),
             score=self.score,
             bias=bias,
-            mask=_for_all_heads(mask),
+            mask=_for_all_heads(mask, query, key),
             normalizer=self.normalizer,
         )
 
@@ -126,5 +131,9 @@ class MultiHeadAttention(nn.Module):
         return heads if self.num_shared == 1 else heads.repeat_interleave(self.num_shared, dim=-3)
 
 
-def _for_all_heads(mask: Tensor | None) -> Tensor | None:
-    return mask if mask is None or mask.dim() < 3 else mask.unsqueeze(-3)
+def _for_all_heads(mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor | None:
+    if mask is None:
+        return None
+    # Checked before it gets an axis for the heads, which its caller knows nothing of.
+    check(torch.Size([*query.shape[:-1], key.shape[-2]]), bias=None, mask=mask)
+    return mask if mask.dim() < 3 else mask.unsqueeze(-3)

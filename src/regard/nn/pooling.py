@@ -73,7 +73,9 @@ class AttentionPooling(nn.Module):
         self, sequence: Tensor, lengths: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         key = torch.tanh(self.projection(sequence))
-        return key, None if lengths is None else masks.padding(lengths, sequence.shape[-2])
+        return key, None if lengths is None else masks.padding(
+            lengths.to(sequence.device), sequence.shape[-2]
+        )
 
 
 class LastStateAttention(nn.Module):
@@ -116,7 +118,11 @@ class LastStateAttention(nn.Module):
         lengths: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch output_dim"]:
         """Merge the last of `lengths` states with its context; an empty sequence gives 0."""
-        mask = None if lengths is None else masks.padding(lengths, sequence.shape[-2])
+        mask = (
+            None
+            if lengths is None
+            else masks.padding(lengths.to(sequence.device), sequence.shape[-2])
+        )
         state = _last_state(sequence, lengths)
         context = self.attention(state, self.attention.memory(sequence, sequence, mask))
         merged = torch.cat([context, state], dim=-1).squeeze(-2)
@@ -128,7 +134,11 @@ class LastStateAttention(nn.Module):
         lengths: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch 1 length"]:
         """Return how much the last state attends to each, without dropout."""
-        mask = None if lengths is None else masks.padding(lengths, sequence.shape[-2])
+        mask = (
+            None
+            if lengths is None
+            else masks.padding(lengths.to(sequence.device), sequence.shape[-2])
+        )
         memory = self.attention.memory(sequence, sequence, mask)
         return self.attention.weights(_last_state(sequence, lengths), memory)
 
@@ -140,5 +150,6 @@ def _last_state(
         return sequence.new_zeros(sequence.shape[0], 1, sequence.shape[2])
     if lengths is None:
         return sequence[:, -1:]
+    lengths = lengths.to(sequence.device)
     last = (lengths - 1).clamp(min=0).view(-1, 1, 1).expand(-1, 1, sequence.shape[-1])
     return sequence.gather(1, last).masked_fill((lengths == 0).view(-1, 1, 1), 0)

@@ -71,7 +71,7 @@ class ScoreModule(nn.Module):
 class DotScore(ScoreModule):
     """Score by the inner product, `regard.scores.dot`.
 
-    Source: Luong et al. 2015, eq. 8 (dot).
+    Source: Luong et al. 2015, section 3.1 (dot).
     """
 
 
@@ -90,7 +90,7 @@ class ScaledDotScore(ScoreModule):
 class BilinearScore(ScoreModule):
     """Score by a learned bilinear form, `regard.scores.bilinear`.
 
-    Source: Luong et al. 2015, eq. 8 (general).
+    Source: Luong et al. 2015, section 3.1 (general).
     """
 
     def __init__(self, query_dim: int, key_dim: int) -> None:
@@ -171,7 +171,7 @@ class ConcatScore(ScoreModule):
 
     One matrix without bias, drawn for the width of the concatenation.
 
-    Source: Luong et al. 2015, eq. 8 (concat).
+    Source: Luong et al. 2015, section 3.1 (concat).
     """
 
     def __init__(self, query_dim: int, key_dim: int, hidden_dim: int) -> None:
@@ -200,7 +200,7 @@ class ConcatScore(ScoreModule):
 class LocationScore(ScoreModule):
     """Score positions from the query alone, `regard.scores.location`.
 
-    Source: Luong et al. 2015, eq. 9 (location).
+    Source: Luong et al. 2015, section 3.1 (location).
     """
 
     def __init__(self, query_dim: int, max_len: int) -> None:

@@ -109,9 +109,15 @@ def predictions(
 @torch.no_grad()
 def teacher_forced_loss(model: nn.Module, batches: Iterable[TranslationBatch]) -> float:
     """Return the mean cross-entropy of the target tokens, in nats a token."""
+    device = next(model.parameters()).device
     total, num_tokens = 0.0, 0
-    for batch in batches:
+    for source, target in batches:
+        batch = TranslationBatch(_to(source, device), _to(target, device))
         logits, following = predictions(model, batch)
         total += float(F.cross_entropy(logits, following, reduction="sum"))
         num_tokens += len(following)
     return total / max(1, num_tokens)
+
+
+def _to(tokens: Tokens, device: torch.device) -> Tokens:
+    return Tokens(tokens.ids.to(device), tokens.lengths)
