@@ -27,7 +27,7 @@ DESCRIPTION = """Look into a run: what it is and what it scores; with sentences,
 
 For each word that is written: the source word it looked at most, with its weight, and the entropy
 of the row in nats (0 looks at one word alone). Coverage is how much attention a source word got in
-total; one near 0 may not have been translated."""
+total; one near 0 may not have been translated. What looks beyond the last word is left out."""
 
 
 def run(words: list[str]) -> int:
@@ -37,7 +37,7 @@ def run(words: list[str]) -> int:
     parser.add_argument("text", nargs="*", type=str, help="sentences to translate and look into")
     parser.add_argument("--beam", type=int, default=5, help="hypotheses at once; 1 is greedy")
     parser.add_argument("--html", type=Path | None, help="write the alignments to a page")
-    given = parser.parse_args(words)
+    given = parser.parse_words(words)
     console = Console(highlight=False)
     if not given.text:
         _print_run(console, RunDirectory(given.run))
@@ -74,14 +74,16 @@ def _print_run(console: Console, directory: RunDirectory) -> None:
 def _rows(translation: Translation) -> Table:
     table = Table("target", "looked most at", "weight", "entropy")
     spread = entropy(translation.alignment)
-    best = most_attended(translation.alignment)
+    best = most_attended(translation.alignment).tolist()
     for token, row, source, nats in zip(
         translation.target_tokens, translation.alignment, best, spread, strict=True
     ):
         table.add_row(
             Text(token_label(token)),
-            Text(token_label(translation.source_tokens[int(source)])),
-            f"{float(row[source]):.2f}",
+            Text(
+                token_label(translation.source_tokens[source]) if source >= 0 else "beyond the end"
+            ),
+            f"{float(row[source]):.2f}" if source >= 0 else "",
             f"{float(nats):.2f}",
         )
     return table

@@ -1,6 +1,6 @@
 """The command `regard`."""
 
-import signal
+import os
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
@@ -34,11 +34,14 @@ COMMANDS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a mistake of the user's is one line on stderr and exit code 2."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # Of `regard ... | head`: end quietly when nobody reads on.
-    if hasattr(signal, "SIGPIPE") and arguments is None:
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        return _run(words)
+        code = _run(words)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Of `regard ... | head`: end quietly when nobody reads on.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, OSError) as error:
         print(f"regard: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

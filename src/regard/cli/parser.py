@@ -1,6 +1,7 @@
 """Argument parsing whose errors are one line and name the nearest thing that exists."""
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import NoReturn
 
@@ -15,6 +16,26 @@ class UsageError(ValueError):
 
 class Parser(ArgumentParser):
     """A parser that raises `UsageError` where others print their usage and leave."""
+
+    def parse_words(self, words: Sequence[str]) -> Namespace:
+        """Parse words in which flags may also stand before the last positional arguments."""
+        return self.parse_args(self._positionals_first(words))
+
+    def _positionals_first(self, words: Sequence[str]) -> list[str]:
+        """Put flags, with their values, behind what stands alone."""
+        valued = {
+            flag for action in self._actions if action.nargs != 0 for flag in action.option_strings
+        }
+        alone, flags = [], []
+        waiting = iter(words)
+        for word in waiting:
+            if word == "--":
+                alone += ["--", *waiting]
+            elif word.startswith("-") and len(word) > 1:
+                flags += [word, *([next(waiting, "")] if word in valued else [])]
+            else:
+                alone.append(word)
+        return [*flags, *alone]
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         flags = [flag for action in self._actions for flag in action.option_strings]

@@ -45,7 +45,10 @@ def _recipe(words: list[str]) -> str:
     """Find the recipe among the words: it decides the defaults of all other flags."""
     finder = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     finder.add_argument("--recipe", default="subwords")
-    found, _ = finder.parse_known_args(words)
+    try:
+        found, _ = finder.parse_known_args(words)
+    except argparse.ArgumentError as error:
+        raise UsageError(str(error)) from None
     if found.recipe not in RECIPES:
         raise UsageError(f"unknown recipe {found.recipe}; there are {', '.join(RECIPES)}")
     return str(found.recipe)

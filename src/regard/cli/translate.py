@@ -12,6 +12,7 @@ from rich.progress import track
 from regard.cli.parser import Parser, UsageError
 from regard.cli.pictures import alignment_of, draw
 from regard.data.files import read_lines
+from regard.decoding.lengths import LENGTH_PENALTY
 from regard.inspection.terminal import HeatMap
 from regard.recipes.run import load
 from regard.recipes.translation_system import Translation
@@ -31,7 +32,7 @@ are cut, with a warning."""
 
 def run(words: list[str]) -> int:
     """Translate, and print what is asked for."""
-    given = _parser().parse_args(words)
+    given = _parser().parse_words(words)
     _check(given)
     system = load(given.run)
     if given.file is not None:
@@ -57,7 +58,10 @@ def _parser() -> Parser:
     parser.add_argument("--file", type=Path | None, help="translate each line of a file")
     parser.add_argument("--beam", type=int, default=5, help="hypotheses at once; 1 is greedy")
     parser.add_argument(
-        "--length_penalty", type=float, default=1.0, help="above 0 favours longer translations"
+        "--length_penalty",
+        type=float,
+        default=LENGTH_PENALTY,
+        help="above 0 favours longer translations",
     )
     parser.add_argument("--num_best", type=int, default=1, help="translations per sentence")
     parser.add_argument(
@@ -75,6 +79,8 @@ def _parser() -> Parser:
 def _check(given: Any) -> None:
     if given.file is not None and given.text:
         raise UsageError("give sentences or --file, not both")
+    if given.num_best > given.beam:
+        raise UsageError(f"--num_best {given.num_best} needs --beam {given.num_best} or more")
     if given.png is not None and given.png.suffix not in (".png", ".svg", ".pdf"):
         raise UsageError(f"--png writes .png, .svg or .pdf; got {given.png}")
     if given.json and given.alignment:

@@ -112,6 +112,10 @@ class Tokenizer:
         """Return the text as it is encoded."""
         return str(self._backend.normalizer.normalize_str(text))
 
+    def as_written(self, text: str) -> str:
+        """Return the text as a model with this tokenizer would write it, no word unknown to it."""
+        return self.decode_tokens(self.tokens(text))
+
     def encode(self, text: str) -> list[int]:
         """Return the ids of the tokens of a text, without `BOS` and `EOS`."""
         return list(self._backend.encode(text, add_special_tokens=False).ids)

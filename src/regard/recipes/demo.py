@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 from regard.data.splits import Splits
 from regard.interfaces import Pair
-from regard.recipes.run import load
+from regard.recipes.run import load, read_settings
 from regard.recipes.settings import RECIPES
 from regard.recipes.translate import train_translator
 from regard.recipes.translation_parts import load_splits
 from regard.recipes.translation_system import Translation
-from regard.training.run_directory import RunDirectory
+from regard.training.run_directory import RunDirectory, RunError
 
 __all__ = ["Reading", "train_date_reader"]
 
@@ -33,6 +33,8 @@ def train_date_reader(
     Returns what it scores, and the readings of dates that it has never seen.
     """
     settings = RECIPES["dates"]
+    if run.path.exists() and read_settings(run) != settings:
+        raise RunError(f"{run.path} is another run; choose a --run of its own for the demo")
     if run.finished:
         report(f"{run.path} holds a trained date reader; remove it to train again")
         metrics = run.metrics()

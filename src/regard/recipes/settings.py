@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from regard.decoding.lengths import LENGTH_PENALTY
 from regard.training.limits import SHARE, at_least, check_limits
 from regard.training.settings import TrainingSettings
 
@@ -120,7 +121,7 @@ class DecodingSettings:
     """
 
     beam_size: int = 5
-    length_penalty: float = 1.0
+    length_penalty: float = LENGTH_PENALTY
 
     def __post_init__(self) -> None:
         check_limits(self, "decoding", beam_size=at_least(1), length_penalty=at_least(0))
@@ -153,7 +154,15 @@ RECIPES = {
         model=ModelSettings(
             embed_dim=64, hidden_dim=160, readout_dim=None, tied=False, dropout=0.0
         ),
-        training=TrainingSettings(epochs=4, label_smoothing=0.0, select="exact"),
+        training=TrainingSettings(
+            epochs=2,
+            max_tokens=3000,
+            learning_rate=3e-3,
+            warmup_steps=200,
+            label_smoothing=0.0,
+            select="exact",
+            devices="1",
+        ),
         decoding=DecodingSettings(beam_size=1),
     ),
 }

@@ -21,7 +21,7 @@ from regard.recipes.settings import TranslateSettings
 from regard.recipes.translation_parts import load_splits, make_model, make_tokenizers
 from regard.recipes.translation_system import TranslationSystem
 from regard.recipes.watcher import ValidationTranslator
-from regard.training.metrics import score_translations
+from regard.training.metrics import exact_match, score_translations
 from regard.training.run_directory import RunDirectory
 from regard.training.settings import TrainingSettings
 from regard.training.trainer import best_checkpoint, is_first_process, make_trainer
@@ -97,11 +97,10 @@ def evaluate_translator(
         beam_size=settings.decoding.beam_size,
         length_penalty=settings.decoding.length_penalty,
     )
-    scores = score_translations(
-        [best.text for best, *_ in found],
-        [pair.target for pair in pairs],
-        lowercase=settings.vocabulary.lowercase,
-    )
+    hypotheses, references = [best.text for best, *_ in found], [pair.target for pair in pairs]
+    scores = score_translations(hypotheses, references, lowercase=settings.vocabulary.lowercase)
+    written = [system.target_tokenizer.as_written(reference) for reference in references]
+    scores["exact"] = exact_match(hypotheses, written)
     return {"loss": loss, "perplexity": math.exp(loss), **scores}
 
 

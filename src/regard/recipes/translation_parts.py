@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from regard.data.files import DataError
 from regard.data.named import load_named
 from regard.data.parallel import read_aligned, read_pairs
 from regard.data.splits import Files, Splits, splits_from_files
@@ -47,12 +48,16 @@ def load_splits(settings: DataSettings) -> Splits:
         DataError: it cannot be used.
     """
     if settings.train is None:
+        if settings.validation is not None or settings.test is not None:
+            raise DataError("data.validation and data.test go with data.train; it is not given")
         return load_named(
             settings.name,
             settings.folder,
             source=settings.source or "de",
             target=settings.target or "en",
         )
+    if settings.folder is not None:
+        raise DataError("data.folder is where a named set lies; with data.train, leave it out")
     source, target = _columns(settings)
     return splits_from_files(
         _files(settings.train, source, target),

@@ -11,6 +11,7 @@ from regard.data.batching import source_batches
 from regard.data.encoding import encode_sources
 from regard.data.tokenizers import Tokenizer
 from regard.decoding import beam_search, greedy, replace_unknown
+from regard.decoding.lengths import LENGTH_PENALTY
 from regard.interfaces import EOS, Hypothesis, StepDecoder, Tokens
 
 __all__ = ["Translation", "TranslationSystem"]
@@ -61,7 +62,7 @@ class TranslationSystem:
         texts: Sequence[str],
         *,
         beam_size: int = 1,
-        length_penalty: float = 1.0,
+        length_penalty: float = LENGTH_PENALTY,
         num_best: int = 1,
     ) -> list[list[Translation]]:
         """Translate texts; for each, up to `num_best` translations, the best first.
@@ -79,7 +80,7 @@ class TranslationSystem:
         texts: Sequence[str],
         *,
         beam_size: int = 1,
-        length_penalty: float = 1.0,
+        length_penalty: float = LENGTH_PENALTY,
         num_best: int = 1,
     ) -> Iterator[list[Translation]]:
         """Translate like `translate`, giving each result as soon as those before it are done."""
@@ -97,10 +98,15 @@ class TranslationSystem:
         sources: Sequence[list[int]],
         *,
         beam_size: int = 1,
-        length_penalty: float = 1.0,
+        length_penalty: float = LENGTH_PENALTY,
         num_best: int = 1,
     ) -> list[list[Hypothesis]]:
         """Decode sources that are encoded already, in batches of similar length."""
+        if not 1 <= num_best <= beam_size:
+            raise ValueError(
+                f"beam_size must be at least 1 and num_best between 1 and it; got {beam_size} and "
+                f"{num_best}"
+            )
         device = next(self.model.parameters()).device
         was_training = self.model.training
         self.model.eval()
@@ -112,7 +118,8 @@ class TranslationSystem:
         ):
             source = Tokens(ids.to(device), lengths)
             if beam_size == 1:
-                hypotheses = [[best] for best in greedy(self.model, source)]
+                greedily = greedy(self.model, source, length_penalty=length_penalty)
+                hypotheses = [[best] for best in greedily]
             else:
                 hypotheses = beam_search(
                     self.model,

@@ -73,14 +73,16 @@ def is_first_process() -> bool:
 class _Checkpoint(ModelCheckpoint):
     """What Lightning saves of a run, such that resuming repeats and forgets nothing.
 
-    It is found again where the run directory has been moved, and is not written while gradients
-    wait for further batches, since they are not saved.
+    It is found again where the run directory has been moved. It is not written while gradients wait
+    for further batches, since they are not saved, nor between an epoch's last batch and its
+    validation, which would be skipped.
     """
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
+        done = batch_idx + 1
+        if done % trainer.accumulate_grad_batches == 0 and done < trainer.num_training_batches:
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -98,6 +100,14 @@ class _Checkpoint(ModelCheckpoint):
         )
 
 
+class _Stopping(EarlyStopping):
+    """Early stopping that a run resumed after it had stopped does not forget."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_train_start(trainer, pl_module)
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
+
+
 def _choosing(settings: TrainingSettings, run: RunDirectory) -> list[Callback]:
     """Return what keeps the best epoch and the last state, and stops when there is no better."""
     mode = "min" if settings.select == "loss" else "max"
@@ -108,7 +118,7 @@ def _choosing(settings: TrainingSettings, run: RunDirectory) -> list[Callback]:
     after_epochs = checkpoint(filename="last", save_on_train_epoch_end=True)
     interval = timedelta(minutes=settings.checkpoint_minutes)
     after_minutes = checkpoint(filename="last", train_time_interval=interval)
-    stopping = EarlyStopping(monitor, mode=mode, patience=settings.patience)
+    stopping = _Stopping(monitor, mode=mode, patience=settings.patience)
     return [*([stopping] if settings.patience else []), best, after_epochs, after_minutes]
 
 
