@@ -24,7 +24,7 @@ DESCRIPTION = """Score a trained run on its own data, or on other pairs.
   regard evaluate runs/subwords --pairs other/test      (test.de and test.en in other/)
 
 Perplexity is teacher-forced. BLEU is printed twice: sacreBLEU with its signature, and over
-lowercased words and punctuation marks, which is what most figures on Multi30k are."""
+lowercased words and punctuation marks, for comparison with published figures on Multi30k."""
 
 
 def run(words: list[str]) -> int:
