@@ -181,7 +181,6 @@ class Recall(nn.Module):
 LAST: dict[str, Callable[[], dict[str, Any]]] = {
     "bilinear-softmax": dict,
     "additive-softmax": lambda: {"score": AdditiveScore(2 * WIDTH, 2 * WIDTH, 2 * WIDTH)},
-    "bilinear-sparsemax": lambda: {"normalizer": normalizers.sparsemax},
 }
 
 

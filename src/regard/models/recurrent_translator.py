@@ -113,6 +113,8 @@ class RecurrentTranslator(nn.Module):
             features_dim = readout_dim
         self.output = nn.Linear(features_dim, target_vocab)
         if tied:
+            # At the scale of an output layer: embeddings are drawn far wider, too wide for logits.
+            nn.init.normal_(self.target_embedding.weight, std=embed_dim**-0.5)
             self.output.weight = self.target_embedding.weight
 
     def encode(self, source: Tokens) -> tuple[Memory, tuple[Tensor, ...]]:
