@@ -7,8 +7,9 @@ from torch import Tensor
 import regard
 from regard import kernels
 from regard.interfaces import BOS
-from tests.cases import BIASES, DECODERS, LAYERS, MASKS, WIDTH, BiasCase, LayerCase, MaskCase, over
+from tests.cases import BIASES, MASKS, WIDTH, BiasCase, MaskCase, over
 from tests.drawing import draws, sentences
+from tests.layer_cases import DECODERS, LAYERS, LayerCase
 from tests.questions import PAIRS, TRACED_PAIRS, Pair, leaf, question
 
 pytestmark = pytest.mark.compiled

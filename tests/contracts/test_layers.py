@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from regard import nn as layers
 from regard import normalizers
 from regard.interfaces import Attends, Memory, Normalizer
-from tests.cases import LAYERS, WIDTH, LayerCase, over
+from tests.cases import WIDTH, over
 from tests.drawing import draws
+from tests.layer_cases import LAYERS, LayerCase
 from tests.questions import leaf
 
 LENGTHS = torch.tensor([5, 2, 0, 3])

@@ -62,6 +62,8 @@ def test_mask_must_be_boolean(call: Callable[..., Tensor], dtype: torch.dtype) -
         TypeError, match=f"mask must be boolean, True = may attend; got {dtype}.*passed as bias"
     ):
         call(mask=allow(3, 5).to(dtype))
+    with pytest.raises(TypeError, match=f"mask must be boolean, True = may attend; got {dtype}"):
+        normalizers.softmax(zeros(3, 5), allow(3, 5).to(dtype))
 
 
 @CALLS
@@ -152,6 +154,12 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: scores.concat(query, key, weight=zeros(6, 7), energy=zeros(6)),
         r"weight must be as wide as query and key together \(4 \+ 4 = 8\); got 7",
+    ),
+    (
+        lambda: regard.attention(
+            query, key, key, score=partial(scores.concat, weight=zeros(6, 9), energy=zeros(6))
+        ),
+        r"weight must be as wide as query and key together \(4 \+ 4 = 8\); got 9",
     ),
     (
         lambda: scores.location(query, key, weight=zeros(2, 4)),

@@ -7,17 +7,9 @@ import torch
 from torch import Tensor
 
 from regard import scores
-from tests.cases import (
-    PROJECTIONS,
-    SCORE_MODULES,
-    SCORES,
-    WIDTH,
-    ProjectionCase,
-    ScoreCase,
-    ScoreModuleCase,
-    over,
-)
+from tests.cases import PROJECTIONS, SCORES, WIDTH, ProjectionCase, ScoreCase, over
 from tests.drawing import draws
+from tests.layer_cases import SCORE_MODULES, ScoreModuleCase
 
 LEADING = [(), (2,), (2, 3), (2, 1, 3), (1, 2, 1, 2)]
 

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from regard import record
 from regard.interfaces import BOS, StepDecoder, Tokens, Translator
-from tests.cases import DECODERS, DecoderCase, over
+from tests.cases import over
 from tests.drawing import sentences
+from tests.layer_cases import DECODERS, DecoderCase, translator
 
 LENGTHS = [4, 1, 0, 3]
 
@@ -124,6 +125,12 @@ def test_no_sentences() -> None:
     assert log_probs.shape == (0, 11)
 
 
+@over(DECODERS)
+def test_no_target(case: DecoderCase) -> None:
+    decoder, nothing = made(case), sentences([0] * 4)
+    assert decoder(sentences(LENGTHS), nothing).shape == (4, 0, 11)
+
+
 def test_keys_are_projected_once_per_sentence() -> None:
     decoder = made(DECODERS[0])
     projected: list[Tensor] = []
@@ -148,7 +155,5 @@ def test_tied_output_is_the_embedding() -> None:
 
 @pytest.mark.parametrize("readout_dim", [None, 4])
 def test_tied_output_needs_a_readout_of_its_width(readout_dim: int | None) -> None:
-    from tests.cases import _translator
-
     with pytest.raises(ValueError, match=f"readout_dim={readout_dim} and embed_dim=5"):
-        _translator(tied=True, readout_dim=readout_dim)
+        translator(tied=True, readout_dim=readout_dim)

@@ -6,18 +6,8 @@ from typing import Any
 import pytest
 
 from regard import biases, kernels, masks, models, nn, normalizers, rotary, scores
-from tests.cases import (
-    BIASES,
-    DECODERS,
-    LAYERS,
-    MASKS,
-    NORMALIZERS,
-    NOT_MECHANISMS,
-    PROJECTIONS,
-    SCORE_MODULES,
-    SCORES,
-    public_name,
-)
+from tests.cases import BIASES, MASKS, NORMALIZERS, NOT_MECHANISMS, PROJECTIONS, SCORES, public_name
+from tests.layer_cases import DECODERS, LAYERS, SCORE_MODULES
 
 TABLES = {
     "scores": (SCORES, [scores]),

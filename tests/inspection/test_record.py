@@ -314,3 +314,14 @@ def test_calls_that_differ_have_no_alignment() -> None:
         model(QUERY[:2], TEXT[:2], MASK[:2])
     with pytest.raises(ValueError, match=r"attention differ in batch or keys .*one by one"):
         seen["attention"].alignment()
+
+
+def test_what_was_changed_since_is_not_shown() -> None:
+    layer, text = MultiHeadAttention(WIDTH, 2), TEXT.clone()
+    with record(layer) as seen:
+        layer(text, TEXT, TEXT)
+        layer(TEXT, TEXT, TEXT)
+    text.zero_()
+    with pytest.raises(ValueError, match="asked has been changed in place since; its weights are"):
+        seen.only().weights(0)
+    assert seen.only().weights(1).shape == (3, 2, 5, 5)

@@ -69,7 +69,9 @@ def train_translator(
         run.create(
             {"system": "translate", "settings": _plain(settings)}, lambda at: _save(system, at)
         )
-    _fit(trainer, TranslationTraining(system.model, settings.training), loaders, checkpoint)
+    num_batches = len(loaders[0])
+    module = TranslationTraining(system.model, settings.training, num_batches=num_batches)
+    _fit(trainer, module, loaders, checkpoint)
     if not trainer.is_global_zero:
         return {}
     metrics = _take_best(trainer, system)

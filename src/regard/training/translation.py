@@ -1,5 +1,6 @@
 """What it means to train a translation model."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,12 +27,18 @@ class TranslationTraining(LightningModule):
 
     Every batch draws its dropout from a generator seeded by its number, so that a run that is
     interrupted and resumed ends where an uninterrupted one does.
+
+    Args:
+        num_batches: batches in an epoch, by which the learning rate is planned.
     """
 
-    def __init__(self, model: nn.Module, settings: TrainingSettings) -> None:
+    def __init__(self, model: nn.Module, settings: TrainingSettings, *, num_batches: int) -> None:
         super().__init__()
         self.model = model
         self.settings = settings
+        # Known from the start: to ask the trainer for its steps would make it set up the loaders
+        # before a checkpoint can tell them where they stood.
+        self.num_steps = settings.epochs * math.ceil(num_batches / settings.accumulate)
         # A metric, because Lightning's own mean rounds its weights when it gathers processes.
         self.validation_loss = MeanMetric()
 
@@ -79,7 +86,7 @@ class TranslationTraining(LightningModule):
         factor = schedule(
             self.settings.schedule,
             warmup_steps=self.settings.warmup_steps,
-            num_steps=int(self.trainer.estimated_stepping_batches),
+            num_steps=self.num_steps,
         )
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {

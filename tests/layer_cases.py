@@ -1,0 +1,193 @@
+"""Every public layer and decoder, with the properties it declares; see `tests/cases.py`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from regard import masks, normalizers, scores
+from regard import nn as layers
+from regard.models import RecurrentTranslator
+from tests.cases import MAX_LEN, NORMALIZERS, WIDTH
+from tests.drawing import VOCAB
+
+
+@dataclass(frozen=True)
+class ScoreModuleCase:
+    """A score module, and the function and arguments that must give the same numbers."""
+
+    id: str
+    make: Callable[[], layers.ScoreModule]
+    function: Callable[..., Tensor]
+    arguments: Callable[[Any], dict[str, Any]] = lambda module: {}
+    query_dim: int = WIDTH
+
+
+SCORE_MODULES = [
+    ScoreModuleCase("DotScore", layers.DotScore, scores.dot),
+    ScoreModuleCase("ScaledDotScore", layers.ScaledDotScore, scores.scaled_dot),
+    ScoreModuleCase("DistanceScore", layers.DistanceScore, scores.distance),
+    ScoreModuleCase(
+        "BilinearScore",
+        lambda: layers.BilinearScore(3, WIDTH),
+        scores.bilinear,
+        lambda module: {"weight": module.weight},
+        query_dim=3,
+    ),
+    ScoreModuleCase(
+        "CosineScore",
+        lambda: layers.CosineScore(temperature=0.5),
+        scores.cosine,
+        lambda module: {"temperature": module.log_temperature.exp()},
+    ),
+    ScoreModuleCase(
+        "AdditiveScore",
+        lambda: layers.AdditiveScore(3, WIDTH, 5),
+        scores.additive,
+        lambda module: {
+            "query_weight": module.query.weight,
+            "key_weight": module.key.weight,
+            "energy": module.energy,
+            "bias": module.key.bias,
+        },
+        query_dim=3,
+    ),
+    ScoreModuleCase(
+        "ConcatScore",
+        lambda: layers.ConcatScore(3, WIDTH, 5),
+        scores.concat,
+        lambda module: {"weight": module.weight, "energy": module.energy},
+        query_dim=3,
+    ),
+    ScoreModuleCase(
+        "LocationScore",
+        lambda: layers.LocationScore(3, MAX_LEN),
+        scores.location,
+        lambda module: {"weight": module.weight},
+        query_dim=3,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class LayerCase:
+    """A layer of `regard.nn`; `read` gives one result per sequence, from its real positions."""
+
+    id: str
+    make: Callable[[], nn.Module]
+    read: Callable[[Any, Tensor, Tensor], Tensor]
+    of_nothing: Callable[[Any], Tensor] = lambda layer: torch.zeros(())  # of an empty sequence
+    exportable: bool = True
+    name: str = ""
+
+
+def _read_pooled(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
+    return layer(sequence, lengths)
+
+
+def _queries(sequence: Tensor) -> Tensor:
+    """Two queries for every sequence that know nothing of it, nor of the others."""
+    asked = torch.linspace(-1, 1, 2 * WIDTH, dtype=sequence.dtype).view(1, 2, WIDTH)
+    return asked.expand(sequence.shape[0], 2, WIDTH)
+
+
+def _read_attention(layer: layers.Attention, sequence: Tensor, lengths: Tensor) -> Tensor:
+    mask = masks.padding(lengths, sequence.shape[1])
+    return layer(_queries(sequence), layer.memory(sequence, sequence, mask))
+
+
+def _read_heads(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
+    mask = masks.padding(lengths, sequence.shape[1])
+    return layer(_queries(sequence), sequence, sequence, mask=mask)
+
+
+def _read_final(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
+    return layer(sequence, lengths)[1]
+
+
+def _recurrence(cell: type[nn.GRU] | type[nn.LSTM], **options: Any) -> layers.RecurrentEncoder:
+    return layers.RecurrentEncoder(cell(WIDTH, 3, batch_first=True, **options))
+
+
+LAYERS = [
+    LayerCase(
+        "Attention",
+        lambda: layers.Attention(layers.AdditiveScore(WIDTH, WIDTH, 5), normalizers.sparsemax),
+        _read_attention,
+    ),
+    LayerCase(
+        "MultiHeadAttention",
+        lambda: layers.MultiHeadAttention(WIDTH, 2),
+        _read_heads,
+        of_nothing=lambda layer: layer.output.bias,
+    ),
+    LayerCase(
+        "MultiQueryAttention",
+        lambda: layers.MultiHeadAttention(WIDTH, 2, num_kv_heads=1, normalizer=layers.Entmax(2)),
+        _read_heads,
+        of_nothing=lambda layer: layer.output.bias,
+        name="MultiHeadAttention",
+    ),
+    LayerCase("AttentionPooling", lambda: layers.AttentionPooling(WIDTH, 3), _read_pooled),
+    LayerCase("LastStateAttention", lambda: layers.LastStateAttention(WIDTH, 3), _read_pooled),
+    LayerCase(
+        "LastStateAttention_additive",
+        lambda: layers.LastStateAttention(
+            WIDTH,
+            3,
+            score=layers.AdditiveScore(WIDTH, WIDTH, 5),
+            normalizer=normalizers.entmax15,
+        ),
+        _read_pooled,
+        name="LastStateAttention",
+    ),
+    LayerCase(
+        "RecurrentEncoder",
+        lambda: _recurrence(nn.GRU, bidirectional=True),
+        _read_final,
+        exportable=False,  # it packs its sequences
+    ),
+    LayerCase(
+        "RecurrentEncoder_lstm",
+        lambda: _recurrence(nn.LSTM, bidirectional=True, num_layers=2),
+        _read_final,
+        name="RecurrentEncoder",
+        exportable=False,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class DecoderCase:
+    """A step decoder that is also trained with all target positions at once."""
+
+    id: str
+    make: Callable[[], Any]
+    name: str = "RecurrentTranslator"
+
+
+def translator(**options: Any) -> RecurrentTranslator:
+    """Make a small translator."""
+    sizes = {"source_vocab": VOCAB, "target_vocab": VOCAB, "embed_dim": 5, "hidden_dim": 6}
+    return RecurrentTranslator(**(sizes | options))
+
+
+DECODERS = [
+    DecoderCase("gru", translator),  # additive, softmax
+    DecoderCase("lstm", lambda: translator(cell="lstm", num_layers=2)),
+    DecoderCase("readout", lambda: translator(readout_dim=5, tied=True, dropout=0.3)),
+    DecoderCase("bilinear", lambda: translator(score=layers.BilinearScore(6, 12))),
+    DecoderCase("concat", lambda: translator(score=layers.ConcatScore(6, 12, 7))),
+    DecoderCase("location", lambda: translator(score=layers.LocationScore(6, MAX_LEN))),
+    DecoderCase("dot", lambda: translator(score=layers.DotScore(), encoder_dim=3)),
+    DecoderCase("scaled_dot", lambda: translator(score=layers.ScaledDotScore(), encoder_dim=3)),
+    DecoderCase("cosine", lambda: translator(score=layers.CosineScore(), encoder_dim=3)),
+    DecoderCase("distance", lambda: translator(score=layers.DistanceScore(), encoder_dim=3)),
+    *(
+        DecoderCase(row.id, lambda row=row: translator(normalizer=row.make()))
+        for row in NORMALIZERS
+        if row.id != "softmax"
+    ),
+]
