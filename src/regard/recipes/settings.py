@@ -100,9 +100,9 @@ class ModelSettings:
         "additive"
     )
     normalizer: Literal["softmax", "sparsemax", "entmax15", "entmax", "sigmoid"] = "softmax"
-    readout_dim: int | None = 256
-    tied: bool = True
-    dropout: float = 0.3
+    readout_dim: int | None = None
+    tied: bool = False
+    dropout: float = 0.5
 
     def __post_init__(self) -> None:
         widths = dict.fromkeys(
@@ -142,21 +142,17 @@ RECIPES = {
     "subwords": TranslateSettings(),
     "words": TranslateSettings(
         vocabulary=VocabularySettings(kind="words", shared=False),
-        model=ModelSettings(readout_dim=None, tied=False, dropout=0.5),
-        training=TrainingSettings(
-            epochs=10, max_tokens=4000, max_sentences=128, warmup_steps=200, label_smoothing=0.0
-        ),
+        training=TrainingSettings(epochs=10, label_smoothing=0.0),
         decoding=DecodingSettings(beam_size=1),
     ),
     "dates": TranslateSettings(
         data=DataSettings(name="dates"),
         vocabulary=VocabularySettings(kind="characters", lowercase=False, shared=False),
-        model=ModelSettings(
-            embed_dim=64, hidden_dim=160, readout_dim=None, tied=False, dropout=0.0
-        ),
+        model=ModelSettings(embed_dim=64, hidden_dim=160, dropout=0.0),
         training=TrainingSettings(
             epochs=2,
             max_tokens=3000,
+            max_sentences=512,
             learning_rate=3e-3,
             warmup_steps=200,
             label_smoothing=0.0,

@@ -40,12 +40,12 @@ class TrainingSettings:
         ValueError: a number is out of range.
     """
 
-    epochs: int = 20
-    max_tokens: int = 2500
-    max_sentences: int = 512
+    epochs: int = 15
+    max_tokens: int = 4000
+    max_sentences: int = 128
     learning_rate: float = 1e-3
     schedule: Schedule = "linear"
-    warmup_steps: int = 400
+    warmup_steps: int = 200
     label_smoothing: float = 0.1
     clip: float = 1.0
     accumulate: int = 1
