@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from regard.cli.figures import figures_table
-from regard.cli.parser import Parser
+from regard.cli.parser import Parser, UsageError, require_text
 from regard.cli.pictures import alignment_of
 from regard.inspection import report
 from regard.inspection.labels import token_label
@@ -34,10 +34,15 @@ def run(words: list[str]) -> int:
     """Print the run, or where it looks."""
     parser = Parser(prog="regard inspect", description=DESCRIPTION)
     parser.add_argument("run", type=Path, help="a run directory of regard train translate")
-    parser.add_argument("text", nargs="*", type=str, help="sentences to translate and look into")
+    parser.add_argument(
+        "text", nargs="*", type=str, default=[], help="sentences to translate and look into"
+    )
     parser.add_argument("--beam", type=int, default=5, help="hypotheses at once; 1 is greedy")
     parser.add_argument("--html", type=Path | None, help="write the alignments to a page")
     given = parser.parse_words(words)
+    require_text(given.text)
+    if given.html is not None and not given.text:
+        raise UsageError("--html needs sentences to look into")
     console = Console(highlight=False)
     if not given.text:
         _print_run(console, RunDirectory(given.run))

@@ -1,17 +1,30 @@
 """Argument parsing whose errors are one line and name the nearest thing that exists."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
-__all__ = ["Namespace", "Parser", "UsageError"]
+__all__ = ["Namespace", "Parser", "UsageError", "require_text"]
 
 
 class UsageError(ValueError):
     """What was typed cannot be run; the message is one line."""
+
+
+def require_text(sentences: Sequence[str]) -> None:
+    """Make sure that what was typed is text.
+
+    Raises:
+        UsageError: it holds bytes that are not UTF-8.
+    """
+    for number, sentence in enumerate(sentences, start=1):
+        try:
+            sentence.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"sentence {number} is not UTF-8") from None
 
 
 class Parser(ArgumentParser):
@@ -32,10 +45,16 @@ class Parser(ArgumentParser):
             if word == "--":
                 alone += ["--", *waiting]
             elif word.startswith("-") and len(word) > 1:
-                flags += [word, *([next(waiting, "")] if word in valued else [])]
+                flags += [word, *([self._value(word, waiting)] if word in valued else [])]
             else:
                 alone.append(word)
         return [*flags, *alone]
+
+    def _value(self, flag: str, waiting: Iterator[str]) -> str:
+        value = next(waiting, None)
+        if value is None:
+            self.error(f"argument {flag}: expected one argument")
+        return value
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         flags = [flag for action in self._actions for flag in action.option_strings]
@@ -52,12 +71,24 @@ def _one_line(message: str, flags: list[str]) -> str:
     if match := re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", line):
         unknown = f"{match.group(1)}.{match.group(2)}"
         return f"unknown key {unknown}{_nearest(unknown, [flag.lstrip('-') for flag in flags])}"
-    if match := re.search(r"[Kk]ey ['\"]?([\w.]+)['\"]? is not expected", line):
+    unexpected = r"(?:[Kk]ey|Option) ['\"]?([\w.]+)['\"]? is not (?:expected|accepted)"
+    if match := re.search(unexpected, line):
         unknown = match.group(1)
         return f"unknown key {unknown}{_nearest(unknown, [flag.lstrip('-') for flag in flags])}"
     if match := re.match(r"Parser key \"([\w.]+)\": (.*)", line):
-        return f"--{match.group(1)}: {match.group(2)}"
+        return f"--{match.group(1)}: {_plain(match.group(2))}"
     return line
+
+
+def _plain(reason: str) -> str:
+    """Put types as a person would, not as Python does."""
+    reason = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", reason)
+    if match := re.match(r"Does not validate .* Subtypes: \[(.*?)\] .* Given value: (.*)", reason):
+        return f"expected {match.group(1).replace(', NoneType', ' or null')}; got {match.group(2)}"
+    if match := re.match(r"Expected an? (.*)\. Got value: (.*)", reason):
+        wanted = re.sub(r"typing\.Literal\[(.*)\]", r"one of \1", match.group(1))
+        return f"expected {wanted}; got {match.group(2)}"
+    return reason
 
 
 def _nearest(unknown: str, known: list[str]) -> str:

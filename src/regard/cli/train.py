@@ -26,7 +26,10 @@ flags. The run directory keeps them all."""
 def run(words: list[str]) -> int:
     """Train, and say what it scores."""
     parser = _parser(_recipe(words))
-    given = parser.parse_args(words)
+    try:
+        given = parser.parse_args(words)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"--config: not UTF-8 ({error}); convert the file to UTF-8") from None
     directory = RunDirectory(given.run or Path("runs") / given.recipe)
     if given.resume:
         settings = _stored(directory, parser, words)

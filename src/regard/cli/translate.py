@@ -9,7 +9,7 @@ from typing import IO, Any
 from rich.console import Console
 from rich.progress import track
 
-from regard.cli.parser import Parser, UsageError
+from regard.cli.parser import Parser, UsageError, require_text
 from regard.cli.pictures import alignment_of, draw
 from regard.data.files import read_lines
 from regard.decoding.lengths import LENGTH_PENALTY
@@ -54,7 +54,7 @@ def run(words: list[str]) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="regard translate", description=DESCRIPTION)
     parser.add_argument("run", type=Path, help="a run directory of regard train translate")
-    parser.add_argument("text", nargs="*", type=str, help="sentences to translate")
+    parser.add_argument("text", nargs="*", type=str, default=[], help="sentences to translate")
     parser.add_argument("--file", type=Path | None, help="translate each line of a file")
     parser.add_argument("--beam", type=int, default=5, help="hypotheses at once; 1 is greedy")
     parser.add_argument(
@@ -77,11 +77,12 @@ def _parser() -> Parser:
 
 
 def _check(given: Any) -> None:
+    require_text(given.text)
     if given.file is not None and given.text:
         raise UsageError("give sentences or --file, not both")
     if given.num_best > given.beam:
         raise UsageError(f"--num_best {given.num_best} needs --beam {given.num_best} or more")
-    if given.png is not None and given.png.suffix not in (".png", ".svg", ".pdf"):
+    if given.png is not None and given.png.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise UsageError(f"--png writes .png, .svg or .pdf; got {given.png}")
     if given.json and given.alignment:
         raise UsageError("--json holds the alignments already; leave out --alignment")
@@ -92,7 +93,7 @@ def _read_standard_input(stream: IO[bytes]) -> Iterator[str]:
         print("Type sentences, one a line; end with Ctrl-D.", file=sys.stderr)
     for number, line in enumerate(stream, start=1):
         try:
-            yield line.decode("utf-8").rstrip("\r\n")
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
             raise UsageError(f"standard input, line {number}: not UTF-8") from None
 

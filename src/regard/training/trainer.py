@@ -50,11 +50,13 @@ def make_trainer(
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
         )
-    except MisconfigurationException as error:
+    # What Lightning raises for an accelerator that it does not know, lacks or cannot divide so.
+    except (MisconfigurationException, ModuleNotFoundError, TypeError, ValueError) as error:
         raise ValueError(
             f"training.accelerator {settings.accelerator} with training.devices "
-            f"{settings.devices} does not work here: {error}"
-        ) from None
+            f"{settings.devices} and training.precision {settings.precision} does not work here: "
+            f"{error}"
+        ) from error
 
 
 def best_checkpoint(trainer: Trainer) -> str:
