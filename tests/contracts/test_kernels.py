@@ -13,7 +13,7 @@ from tests.questions import CALLS, PAIRS, Call, Pair, Question, leaf, question
 
 FAST = [call.pair for call in CALLS if call.kernel == "best"]
 
-BATCHES: list[tuple[int, ...]] = [(), (2,), (2, 3), (2, 1, 3), (2, 1, 2, 2)]
+BATCHES: list[tuple[int, ...]] = [(), (2,), (2, 3), (2, 3, 2), (2, 1, 3, 2)]
 
 TOLERANCE = {
     torch.float64: 1e-10,

@@ -120,14 +120,31 @@ def test_dtype_is_kept_and_half_precision_is_rounded_once(
 
 
 @over([case for case in NORMALIZERS if case.shift_invariant])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_large_scores_are_exact(case: NormalizerCase, dtype: torch.dtype) -> None:
-    small = torch.tensor([[0.0, -8.0, -2e4], [-2e4, -2e4, 0.0]], dtype=dtype)
-    weights = case.make()(small + 1e4)
-    assert (small + 1e4).max().item() == 1e4
-    torch.testing.assert_close(weights, case.make()(small), rtol=0, atol=0)
+@pytest.mark.parametrize(
+    ("dtype", "gaps"),
+    [
+        (torch.float32, [0.0, -0.25, -0.5, -2e4]),
+        (torch.float32, [-8.0, 0.0, -2e4, -2e4]),
+        (torch.float16, [0.0, -8.0, -16.0, -2e4]),
+    ],
+)
+def test_large_scores_are_exact(
+    case: NormalizerCase, dtype: torch.dtype, gaps: list[float]
+) -> None:
+    small = torch.tensor(gaps, dtype=dtype)
+    large = small + 1e4  # exact: these gaps are multiples of the step at 10,000
+    torch.testing.assert_close(case.make()(large), case.make()(small), rtol=0, atol=0)
     truth = case.make()(small.double())
-    torch.testing.assert_close(weights.double(), truth, rtol=0, atol=1e-3)
+    torch.testing.assert_close(case.make()(large).double(), truth, rtol=0, atol=1e-3)
+
+
+@over(NORMALIZERS)
+def test_masked_key_weighs_nothing_however_low_the_others(case: NormalizerCase) -> None:
+    scores = torch.tensor([-3e4, 3e4, -3e4 + 0.25], dtype=torch.float64)
+    weights = case.make()(scores, torch.tensor([True, False, True]))
+    wanted = case.make()(scores[[0, 2]])
+    torch.testing.assert_close(weights[[0, 2]], wanted, rtol=1e-9, atol=1e-12)
+    assert weights[1].item() == 0
 
 
 @over(NORMALIZERS)

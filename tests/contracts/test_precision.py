@@ -75,6 +75,17 @@ def test_bias_beyond_half_precision_is_no_infinity(kernel: str) -> None:
     )
 
 
+@HALVES
+def test_far_positions_are_turned_exactly(dtype: torch.dtype) -> None:
+    vectors, positions = draws(dtype=dtype)(3, 8), torch.tensor([0, 301, 100_003])
+    turned = regard.rotary.rotary(vectors, positions)
+    truth = regard.rotary.rotary(vectors.double(), positions)
+    # float32 knows the angle of the last position to a hundredth.
+    torch.testing.assert_close(
+        turned.double(), truth, rtol=0, atol=0.01 + 4 * torch.finfo(dtype).eps
+    )
+
+
 LENGTHS = torch.tensor([5, 2, 0, 3])
 
 
