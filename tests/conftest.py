@@ -2,6 +2,8 @@
 
 import os
 import random
+from pathlib import Path
+from typing import NamedTuple
 
 import hypothesis
 import pytest
@@ -19,6 +21,33 @@ def seed() -> None:
     """Start every test from the same random state, whatever ran before it."""
     random.seed(0)
     torch.manual_seed(0)
+
+
+class ToyRun(NamedTuple):
+    """A finished run of the toy language, and the files it has learnt from and is judged by."""
+
+    path: Path
+    train: Path
+    test: Path
+
+
+@pytest.fixture(scope="session")
+def toy_run(tmp_path_factory: pytest.TempPathFactory) -> ToyRun:
+    """Train on the toy language, once; what a test wants to change it copies first."""
+    # Imported here: nothing of the package may be imported before its type checks are installed.
+    from regard.recipes.translate import train_translator
+    from regard.training.run_directory import RunDirectory
+    from tests.toy_language import make_pairs, tiny, write_pairs
+
+    folder = tmp_path_factory.mktemp("toy")
+    pairs = make_pairs(700)
+    run = ToyRun(
+        folder / "run",
+        write_pairs(folder / "train.tsv", pairs[:600]),
+        write_pairs(folder / "test.tsv", pairs[600:]),
+    )
+    train_translator(tiny(data={"train": run.train, "test": run.test}), RunDirectory(run.path))
+    return run
 
 
 def pytest_configure() -> None:

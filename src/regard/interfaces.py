@@ -25,7 +25,6 @@ __all__ = [
     "Memory",
     "Normalizer",
     "Pair",
-    "Score",
     "Split",
     "StepDecoder",
     "Tokens",
@@ -49,17 +48,6 @@ class Split(NamedTuple):
     query: Tensor
     key: Tensor
     compare: Callable[[Tensor, Tensor], Tensor]
-
-
-@runtime_checkable
-class Score(Protocol):
-    """How well each key matches each query: two projections and a comparison."""
-
-    def project_query(self, query: Tensor) -> Tensor: ...
-
-    def project_key(self, key: Tensor) -> Tensor: ...
-
-    def compare(self, query: Tensor, key: Tensor) -> Tensor: ...
 
 
 @runtime_checkable

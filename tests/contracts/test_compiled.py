@@ -144,3 +144,14 @@ def test_forced_kernel_is_forced_in_compiled_code_too() -> None:
     with kernels.only("reference"):
         forced = compiled(vectors, vectors, vectors)
     torch.testing.assert_close(forced, compiled(vectors, vectors, vectors), rtol=1e-5, atol=1e-6)
+
+
+def test_compiled_layer_is_recorded_after_a_reset() -> None:
+    layer, sequence = regard.nn.MultiHeadAttention(8, 2), torch.randn(1, 3, 8)
+    compiled = torch.compile(layer, backend="eager")
+    compiled(sequence, sequence, sequence)
+    torch.compiler.reset()
+    with regard.record(layer) as seen:
+        compiled(sequence, sequence, sequence)
+    expected = layer.weights(sequence, sequence, sequence)
+    torch.testing.assert_close(seen.only().weights(), expected, rtol=0, atol=0)

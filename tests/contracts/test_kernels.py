@@ -117,6 +117,19 @@ def test_grouped_queries_are_the_reference() -> None:
     torch.testing.assert_close(answers[0], answers[1], rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_the_bias_of_half_precision_queries_is_not_rounded(dtype: torch.dtype) -> None:
+    query, key, value = (draws(seed, dtype=dtype)(1, 64, 8) for seed in range(3))
+    # Large, so that rounding it would move the weights; its differences are small.
+    bias = 300 + 2 * draws(3, dtype=torch.float32)(1, 64, 64)
+    with kernels.only("inner_product"):
+        fused = regard.attention(query, key, value, bias=bias)
+    scores = query.double() @ key.double().mT / 8**0.5 + bias.double()
+    exact = scores.softmax(-1) @ value.double()
+    eps = torch.finfo(dtype).eps
+    torch.testing.assert_close(fused.double(), exact, rtol=2 * eps, atol=4 * eps)
+
+
 @over([case for case in SCORES if case.comparison == "inner_product"])
 def test_inner_products_with_softmax_run_fused(case: ScoreCase) -> None:
     query, key, score = draws()(3, case.query_dim), draws()(5, case.key_dim), case.bind(draws())
@@ -167,7 +180,13 @@ def test_explain_sees_what_only_forces() -> None:
     vectors = draws()(3, 4)
     with kernels.only("reference"):
         said = kernels.explain(vectors, vectors, vectors)
-    assert said == "inner_product: not needed\nreference: runs"
+    assert said == "inner_product: set aside by only('reference')\nreference: runs"
+    with kernels.only("inner_product"):
+        said = kernels.explain(vectors, vectors, vectors, normalizer=regard.normalizers.sparsemax)
+    assert said == (
+        "inner_product: it normalises by softmax only\n"
+        "reference: set aside by only('inner_product')"
+    )
 
 
 def test_only_is_lifted_afterwards_and_nests() -> None:

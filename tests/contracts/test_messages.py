@@ -106,6 +106,35 @@ def test_bias_of_heads_must_fit() -> None:
             call(bias=zeros(3, 3, 5))
 
 
+@pytest.mark.parametrize(
+    ("query", "key", "value", "said"),
+    [
+        ((4,), (5, 4), (5, 4), r"^query must have an axis for positions .*; got shape \(4,\)$"),
+        ((3, 4), (4,), (5, 4), r"^key must have an axis for positions .*; got shape \(4,\)$"),
+        ((3, 4), (5, 4), (5,), r"^value must have an axis for positions .*; got shape \(5,\)$"),
+        (
+            (2, 3, 4),
+            (3, 5, 4),
+            (3, 5, 4),
+            r"^the axes before the last two must .*; got query \(2, 3, 4\), key \(3, 5, 4\)",
+        ),
+        ((2, 3, 4), (2, 5, 4), (3, 5, 4), r"key \(2, 5, 4\), value \(3, 5, 4\)$"),
+    ],
+)
+def test_axes_must_fit(
+    query: tuple[int, ...], key: tuple[int, ...], value: tuple[int, ...], said: str
+) -> None:
+    for attend in (regard.attention, regard.functional.attention.attention):
+        with pytest.raises(ValueError, match=said):
+            attend(zeros(query), zeros(key), zeros(value), score=scores.dot)
+
+
+@pytest.mark.parametrize("name", ["compare", "split", "forward"])
+def test_what_kernels_would_not_see_cannot_be_overridden(name: str) -> None:
+    with pytest.raises(TypeError, match=f"^Own overrides {name}, which kernels would not see"):
+        type("Own", (layers.DotScore,), {name: lambda self, query, key: query})
+
+
 @pytest.mark.parametrize("kernel", ["inner_product", "reference"])
 def test_there_is_a_value_for_every_key(kernel: str) -> None:
     said = "must be one value per key; got 5 keys and 6 values"
@@ -201,6 +230,32 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
         "rotary positions turn pairs of channels; head_dim 5 is odd",
     ),
     (lambda: layers.CosineScore(temperature=0.0), "temperature must be positive; got 0.0"),
+    (
+        lambda: scores.cosine(zeros(3, 4), zeros(5, 4), temperature=-1.0),
+        "temperature must be positive; got -1.0",
+    ),
+    (
+        lambda: scores.bilinear(zeros(3, 4), zeros(5, 6), weight=zeros(3, 6)),
+        "the weight projects vectors of width 3; got 4",
+    ),
+    (
+        lambda: scores.additive(
+            zeros(3, 4),
+            zeros(5, 6),
+            query_weight=zeros(2, 4),
+            key_weight=zeros(2, 5),
+            energy=zeros(2),
+        ),
+        "the weight projects vectors of width 5; got 6",
+    ),
+    (
+        lambda: layers.Entmax(num_heads=4)(zeros(2, 3, 5)),
+        r"an alpha for each of 4 heads, which must .*; got scores of shape \(2, 3, 5\)",
+    ),
+    (
+        lambda: layers.Entmax(num_heads=4)(zeros(3, 5)),
+        r"an alpha for each of 4 heads, which must .*; got scores of shape \(3, 5\)",
+    ),
     (lambda: layers.Entmax(alpha=1.0), "alpha must lie strictly between 1 and 2; got 1.0"),
     (lambda: layers.Entmax(alpha=2.0), "alpha must lie strictly between 1 and 2; got 2.0"),
     (

@@ -16,6 +16,7 @@ RECURRENCES: dict[str, tuple[type[nn.GRU] | type[nn.LSTM], dict[str, Any]]] = {
     "gru": (nn.GRU, {}),
     "lstm": (nn.LSTM, {}),
     "bidirectional gru": (nn.GRU, {"bidirectional": True}),
+    "projected lstm": (nn.LSTM, {"proj_size": 2}),
     "deep bidirectional lstm": (nn.LSTM, {"bidirectional": True, "num_layers": 2}),
 }
 
@@ -50,7 +51,8 @@ def test_states_beyond_the_end_are_zero(name: str) -> None:
 def test_final_state_is_the_last_real_one(name: str) -> None:
     encoder = made(name)
     states, final = encoder(inputs(), LENGTHS)
-    hidden = encoder.recurrence.hidden_size
+    directions = 2 if encoder.recurrence.bidirectional else 1
+    hidden = encoder.output_dim // directions
     for row, length in enumerate(LENGTHS.tolist()):
         if length:
             forward = states[row, length - 1, :hidden]

@@ -48,7 +48,7 @@ def test_multi30k_has_other_directions(multi30k: Path) -> None:
 
 
 def test_a_missing_part_of_multi30k_is_named(multi30k: Path) -> None:
-    with pytest.raises(DataError, match=r": has neither train\.cs nor train\.cs\.gz$"):
+    with pytest.raises(DataError, match=r"train\.cs: no such file$"):
         load_named("multi30k", multi30k, source="cs")
 
 
@@ -117,7 +117,7 @@ def test_tatoeba_needs_a_folder() -> None:
 
 
 def test_tatoeba_needs_its_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r": has neither deu\.txt nor deu\.txt\.gz$"):
+    with pytest.raises(DataError, match=r"deu\.txt: no such file$"):
         load_named("tatoeba", tmp_path)
 
 

@@ -1,10 +1,10 @@
 """Every file of the project keeps the rules of the house."""
 
-import tomllib
 from collections.abc import Callable
 
 import pytest
 
+import regard
 from tests.guards import rules
 from tests.guards.tree import ROOT, Source, python_files, text_files
 
@@ -48,6 +48,5 @@ def test_rule_is_kept(rule: Callable[[Source], list[str]], sources: list[Source]
 
 
 def test_changelog_begins_with_the_version_of_the_package() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     changelog = (ROOT / "CHANGELOG.md").read_text()
-    assert rules.version_mismatch(project["version"], changelog) == []
+    assert rules.version_mismatch(regard.__version__, changelog) == []

@@ -296,9 +296,12 @@ def test_call_that_was_not_made_is_refused() -> None:
     layer = MultiHeadAttention(WIDTH, 2)
     with record(layer) as seen:
         pass
-    with pytest.raises(IndexError, match="was called 0 times; there is no call -1"):
+    with pytest.raises(
+        IndexError,
+        match=r"was called 0 times; .*; a model that was compiled",
+    ):
         seen.only().weights()
-    with pytest.raises(ValueError, match="was not called while it was recorded"):
+    with pytest.raises(ValueError, match=r"was not called while .*; a model that was compiled"):
         seen.only().alignment()
     with record(layer) as seen:
         layer(TEXT, TEXT, TEXT)

@@ -31,7 +31,7 @@ def run(words: list[str]) -> int:
     """Translate a split and print what it scores."""
     given = _parser().parse_args(words)
     settings = _settings(given)
-    system = load(given.run)
+    system = load(given.run, device=given.device)
     title, pairs = _pairs(given, settings)
     # Imported here: it brings in Lightning, which mistakes need not wait for.
     from regard.recipes.translate import evaluate_translator
@@ -64,6 +64,9 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--length_penalty", type=float | None, help="above 0 favours longer; the run's if not given"
+    )
+    parser.add_argument(
+        "--device", default="auto", help="cpu, cuda, cuda:1, …; auto: a GPU if there is one"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

@@ -9,6 +9,7 @@ __all__ = ["figures_table"]
 ROWS = (
     ("loss", "cross-entropy, teacher-forced (nats a token)", "{:.3f}"),
     ("perplexity", "perplexity, teacher-forced", "{:.2f}"),
+    ("left_out", "pairs too long for the two", "{:,}"),
     ("tokenised_bleu", "BLEU, lowercased and tokenised", "{:.2f}"),
     ("bleu", "sacreBLEU", "{:.2f}"),
     ("exact", "exactly right", "{:.2f} %"),

@@ -38,6 +38,9 @@ def run(words: list[str]) -> int:
         "text", nargs="*", type=str, default=[], help="sentences to translate and look into"
     )
     parser.add_argument("--beam", type=int, default=5, help="hypotheses at once; 1 is greedy")
+    parser.add_argument(
+        "--device", default="auto", help="cpu, cuda, cuda:1, …; auto: a GPU if there is one"
+    )
     parser.add_argument("--html", type=Path | None, help="write the alignments to a page")
     given = parser.parse_words(words)
     require_text(given.text)
@@ -47,7 +50,8 @@ def run(words: list[str]) -> int:
     if not given.text:
         _print_run(console, RunDirectory(given.run))
         return 0
-    found = [best for best, *_ in load(given.run).translate(given.text, beam_size=given.beam)]
+    system = load(given.run, device=given.device)
+    found = [best for best, *_ in system.translate(given.text, beam_size=given.beam)]
     for translation in found:
         console.print(Text(translation.text, style="bold"))
         console.print(HeatMap(alignment_of(translation)))

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import NamedTuple
 
+from regard import __version__
 from regard.cli.parser import UsageError
 
 __all__ = ["main"]
@@ -45,8 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"regard: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("regard: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        advice = f"; {interrupt}" if str(interrupt) else ""
+        print(f"regard: interrupted{advice}", file=sys.stderr)
         return 130
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("regard"):
@@ -60,9 +62,7 @@ def _run(words: list[str]) -> int:
         print(_overview())
         return 0
     if words[0] == "--version":
-        from importlib.metadata import version
-
-        print(f"regard {version('regard')}")
+        print(f"regard {__version__}")
         return 0
     for command in COMMANDS:
         names = command.words.split()

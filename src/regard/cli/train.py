@@ -38,7 +38,12 @@ def run(words: list[str]) -> int:
     # Imported here: it brings in Lightning, which --help and mistakes need not wait for.
     from regard.recipes.translate import train_translator
 
-    metrics = train_translator(settings, directory, resume=given.resume)
+    try:
+        metrics = train_translator(settings, directory, resume=given.resume)
+    except KeyboardInterrupt:
+        if directory.path.exists():
+            raise KeyboardInterrupt(f"go on with --run {directory.path} --resume") from None
+        raise
     if metrics:
         _report(metrics, directory)
     return 0
@@ -90,23 +95,31 @@ def _settings(given: Namespace) -> TranslateSettings:
     return TranslateSettings(**{name: given[name] for name in names})
 
 
+MAY_CHANGE = ("data.folder", "data.train", "data.validation", "data.test", "training.progress")
+"""Settings that may differ when a run is resumed: where the same data lie now, what is shown."""
+
+
 def _stored(directory: RunDirectory, parser: Parser, words: list[str]) -> TranslateSettings:
-    """Return the settings of the run to resume; no others may be asked for."""
+    """Return the settings of the run to resume; hardly any may be changed."""
     from regard.recipes.run import read_settings
 
     settings = read_settings(directory)
     if directory.finished:
         raise UsageError(f"{directory.path} has finished; there is nothing to resume")
     asked = parser.parse_args(words, defaults=False)
+    groups = {}
     for field in dataclasses.fields(TranslateSettings):
-        for name, value in vars(asked[field.name]).items() if field.name in asked else ():
-            if value != getattr(getattr(settings, field.name), name):
+        group = getattr(settings, field.name)
+        changes = vars(asked[field.name]) if field.name in asked else {}
+        for name, value in changes.items():
+            if value != getattr(group, name) and f"{field.name}.{name}" not in MAY_CHANGE:
                 raise UsageError(
                     f"--resume goes on with the settings of {directory.path}, where "
-                    f"{field.name}.{name} is {getattr(getattr(settings, field.name), name)}; "
+                    f"{field.name}.{name} is {getattr(group, name)}; "
                     f"leave out --{field.name}.{name}, or start a new --run"
                 )
-    return settings
+        groups[field.name] = dataclasses.replace(group, **changes)
+    return TranslateSettings(**groups)
 
 
 def _report(metrics: dict[str, object], directory: RunDirectory) -> None:

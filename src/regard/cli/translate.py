@@ -34,7 +34,7 @@ def run(words: list[str]) -> int:
     """Translate, and print what is asked for."""
     given = _parser().parse_words(words)
     _check(given)
-    system = load(given.run)
+    system = load(given.run, device=given.device)
     if given.file is not None:
         texts = read_lines(given.file)
     else:
@@ -64,6 +64,9 @@ def _parser() -> Parser:
         help="above 0 favours longer translations",
     )
     parser.add_argument("--num_best", type=int, default=1, help="translations per sentence")
+    parser.add_argument(
+        "--device", default="auto", help="cpu, cuda, cuda:1, …; auto: a GPU if there is one"
+    )
     parser.add_argument(
         "--alignment", action="store_true", help="show where each word looked, as a heat map"
     )

@@ -8,7 +8,7 @@ from io import BufferedIOBase
 from os import PathLike
 from pathlib import Path
 
-__all__ = ["DataError", "StrPath", "iterate_lines", "open_bytes", "read_lines"]
+__all__ = ["DataError", "StrPath", "iterate_lines", "open_bytes", "plain_or_gz", "read_lines"]
 
 StrPath = str | PathLike[str]
 
@@ -36,6 +36,12 @@ def iterate_lines(path: StrPath) -> Iterator[str]:
     with open_bytes(path) as file:
         for number, line in enumerate(file, start=1):
             yield _decode(line, path, number)
+
+
+def plain_or_gz(path: Path) -> Path:
+    """Return the path of a text file, or with `.gz` at its end where only that file is there."""
+    zipped = path.with_name(f"{path.name}.gz")
+    return zipped if zipped.exists() and not path.exists() else path
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from regard.data.dates import generate_dates
-from regard.data.files import DataError, StrPath
+from regard.data.files import DataError, StrPath, plain_or_gz
 from regard.data.parallel import ParallelText, collect_pairs, read_aligned, read_pairs
 from regard.data.splits import Splits, hold_out
 from regard.interfaces import Pair
@@ -60,7 +60,7 @@ def _multi30k(folder: Path | None, source: str, target: str) -> Splits:
 
     def read(stem: str) -> ParallelText:
         return read_aligned(
-            _plain_or_gz(folder, f"{stem}.{source}"), _plain_or_gz(folder, f"{stem}.{target}")
+            plain_or_gz(folder / f"{stem}.{source}"), plain_or_gz(folder / f"{stem}.{target}")
         )
 
     return Splits(read("train"), read("val"), read("test_2016_flickr"))
@@ -105,7 +105,7 @@ def _tatoeba(folder: Path | None, source: str, target: str) -> Splits:
         )
     if {source, target} != {"de", "en"}:
         raise DataError(f"tatoeba has the languages de and en, not '{source}' to '{target}'")
-    file = read_pairs(_plain_or_gz(folder, "deu.txt"))  # English first
+    file = read_pairs(plain_or_gz(folder / "deu.txt"))  # English first
     rest, test = _hold_out_english(file.pairs)
     train, validation = _hold_out_english(rest)
 
@@ -122,13 +122,6 @@ def _tatoeba(folder: Path | None, source: str, target: str) -> Splits:
 
 def _hold_out_english(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
     return hold_out(pairs, _TATOEBA_HELD_OUT, by=lambda pair: pair.source, seed=_TATOEBA_SEED)
-
-
-def _plain_or_gz(folder: Path, name: str) -> Path:
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    raise DataError(f"{folder}: has neither {name} nor {name}.gz")
 
 
 KNOWN = {

@@ -8,12 +8,12 @@ run of blanks into one space and drop the outer ones.
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Backend
 
 from regard.data.files import DataError, StrPath, read_lines
+from regard.files import replacing
 from regard.interfaces import BOS, EOS, PAD, UNK
 
 __all__ = ["SPECIALS", "Tokenizer"]
@@ -156,10 +156,8 @@ class Tokenizer:
 
     def save(self, path: StrPath) -> None:
         """Write the tokenizer to a JSON file, wholly or not at all."""
-        path = Path(path)
-        unfinished = path.with_name(f".{path.name}.unfinished")
-        unfinished.write_text(self._backend.to_str(pretty=True), encoding="utf-8")
-        unfinished.replace(path)
+        with replacing(path) as draft:
+            draft.write_text(self._backend.to_str(pretty=True), encoding="utf-8")
 
     @classmethod
     def load(cls, path: StrPath) -> "Tokenizer":

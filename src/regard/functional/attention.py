@@ -11,7 +11,7 @@ from regard.functional.precision import at_least_float32
 from regard.functional.scores import scaled_dot, split
 from regard.interfaces import Normalizer
 
-__all__ = ["attention", "attention_weights", "check"]
+__all__ = ["attention", "attention_weights", "check", "scores_shape"]
 
 
 def attention_weights(
@@ -39,13 +39,14 @@ def attention_weights(
 
     Raises:
         TypeError: `mask` is not boolean.
-        ValueError: `bias` or `mask` does not broadcast to the scores.
+        ValueError: `bias` or `mask` does not broadcast to the scores, or query and key not to each
+            other.
 
     >>> attention_weights(torch.zeros(1, 2), torch.zeros(4, 2))
     tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
     """
+    check(scores_shape(query, key), bias=bias, mask=mask)
     scores = _scores(score, query, key)
-    check(scores.shape, bias=bias, mask=mask)
     if bias is not None:
         scores = scores + bias.to(scores.dtype)
     return normalizer(scores, mask).to(query.dtype)
@@ -78,11 +79,7 @@ def attention(
     >>> attention(torch.zeros(1, 2), torch.zeros(2, 2), torch.tensor([[1.0], [3.0]]))
     tensor([[2.]])
     """
-    if value.shape[-2] != key.shape[-2]:
-        raise ValueError(
-            f"there must be one value per key; got {key.shape[-2]} keys and "
-            f"{value.shape[-2]} values"
-        )
+    scores_shape(query, key, value)
     weights = attention_weights(
         query, key, score=score, bias=bias, mask=mask, normalizer=normalizer
     )
@@ -95,6 +92,36 @@ def _scores(score: Callable[[Tensor, Tensor], Tensor], query: Tensor, key: Tenso
     if parts is None:
         return score(query, key)
     return parts.compare(at_least_float32(parts.query), at_least_float32(parts.key))
+
+
+def scores_shape(query: Tensor, key: Tensor, value: Tensor | None = None) -> torch.Size:
+    """Return the shape of the scores of query and key; refuse tensors that do not fit each other.
+
+    Raises:
+        ValueError: one has no axis for positions, leading axes do not broadcast, or there are not
+            as many values as keys.
+    """
+    tensors = {"query": query, "key": key} | ({} if value is None else {"value": value})
+    for name, tensor in tensors.items():
+        if tensor.dim() < 2:
+            raise ValueError(
+                f"{name} must have an axis for positions and one for their vectors, (..., {name}, "
+                f"{name}_dim); got shape {tuple(tensor.shape)}"
+            )
+    if value is not None and value.shape[-2] != key.shape[-2]:
+        raise ValueError(
+            f"there must be one value per key; got {key.shape[-2]} keys and "
+            f"{value.shape[-2]} values"
+        )
+    try:
+        torch.broadcast_shapes(*(tensor.shape[:-2] for tensor in tensors.values()))
+        batch = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    except RuntimeError:
+        shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in tensors.items())
+        raise ValueError(
+            f"the axes before the last two must broadcast to each other; got {shapes}"
+        ) from None
+    return torch.Size([*batch, query.shape[-2], key.shape[-2]])
 
 
 def check(shape: torch.Size, *, bias: Tensor | None, mask: Tensor | None) -> None:

@@ -96,7 +96,8 @@ def entmax(
     $$w_j = [(\alpha - 1) s_j - \tau]_+^{1 / (\alpha - 1)}$$
 
     Args:
-        alpha: above 1; a tensor broadcastable to the scores (one per head, say) may be learnt.
+        alpha: above 1; a tensor broadcastable to the scores (one per head, say) may be learnt, and
+            is not checked.
 
     Sums to one: yes. Sparse: yes. Monotone: yes. A constant added to the scores: changes nothing.
     Source: Peters et al. 2019, eq. 4; learnt alpha: Correia et al. 2019, section 3.

@@ -162,6 +162,14 @@ def inverse_distance(
 # Scores: a projection of each side, then a comparison.
 
 
+def _project(vectors: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    if vectors.shape[-1] != weight.shape[-1]:
+        raise ValueError(
+            f"the weight projects vectors of width {weight.shape[-1]}; got {vectors.shape[-1]}"
+        )
+    return F.linear(vectors, weight, bias)
+
+
 @_splits_into(lambda query, key: Split(query, key, inner_product))
 def dot(
     query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
@@ -196,7 +204,7 @@ def scaled_dot(
     return inner_product(query * query.shape[-1] ** -0.5, key)
 
 
-@_splits_into(lambda query, key, weight: Split(query @ weight, key, inner_product))
+@_splits_into(lambda query, key, weight: Split(_project(query, weight.mT), key, inner_product))
 def bilinear(
     query: Float[Tensor, "*#batch query query_dim"],
     key: Float[Tensor, "*#batch key key_dim"],
@@ -210,10 +218,13 @@ def bilinear(
     Source: Luong et al. 2015, section 3.1 (general).
     Cost: that of `dot`, and query x query_dim x key_dim to project the queries.
 
+    Raises:
+        ValueError: weight does not fit the width of query or key.
+
     >>> bilinear(torch.ones(1, 2), torch.ones(1, 3), weight=torch.ones(2, 3))
     tensor([[6.]])
     """
-    return inner_product(query @ weight, key)
+    return inner_product(_project(query, weight.mT), key)
 
 
 def unit(vectors: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
@@ -227,9 +238,13 @@ def unit(vectors: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"
     return F.normalize(at_least_float32(vectors), dim=-1).to(vectors.dtype)
 
 
-@_splits_into(
-    lambda query, key, temperature=1.0: Split(unit(query) / temperature, unit(key), inner_product)
-)
+def _split_cosine(query: Tensor, key: Tensor, temperature: float | Tensor = 1.0) -> Split:
+    if not isinstance(temperature, Tensor) and temperature <= 0:
+        raise ValueError(f"temperature must be positive; got {temperature}")
+    return Split(unit(query) / temperature, unit(key), inner_product)
+
+
+@_splits_into(_split_cosine)
 def cosine(
     query: Float[Tensor, "*#batch query width"],
     key: Float[Tensor, "*#batch key width"],
@@ -241,21 +256,26 @@ def cosine(
     $$s_{ij} = \frac{q_i \cdot k_j}{T \, \lVert q_i \rVert \, \lVert k_j \rVert}$$
 
     Args:
-        temperature: T > 0; below 1 it sharpens the weights, which are flat at 1.
+        temperature: T > 0, which is not checked of a tensor; below 1 it sharpens the weights, which
+            are flat at 1.
 
     Source: Graves et al. 2014 (Neural Turing Machines), eq. 5-6, with T = 1/beta.
     Cost: that of `dot`.
 
+    Raises:
+        ValueError: temperature is a number and not positive.
+
     >>> cosine(torch.tensor([[3.0, 0.0]]), torch.tensor([[2.0, 0.0], [0.0, 5.0]]))
     tensor([[1., 0.]])
     """
-    return inner_product(unit(query) / temperature, unit(key))
+    parts = _split_cosine(query, key, temperature)
+    return inner_product(parts.query, parts.key)
 
 
 @_splits_into(
     lambda query, key, query_weight, key_weight, energy, bias=None: Split(
-        F.linear(query, query_weight),
-        F.linear(key, key_weight, bias),
+        _project(query, query_weight),
+        _project(key, key_weight, bias),
         partial(tanh_energy, energy=energy),
     )
 )
@@ -275,13 +295,16 @@ def additive(
     Source: Bahdanau et al. 2015, appendix A.1.2; there b = 0.
     Cost: query x key x hidden hyperbolic tangents.
 
+    Raises:
+        ValueError: a weight does not fit the width of query or key, or energy that of the weights.
+
     >>> weight = torch.zeros(2, 3)
     >>> q, k = torch.ones(1, 3), torch.ones(1, 3)
     >>> additive(q, k, query_weight=weight, key_weight=weight, energy=torch.ones(2))
     tensor([[0.]])
     """
     return tanh_energy(
-        F.linear(query, query_weight), F.linear(key, key_weight, bias), energy=energy
+        _project(query, query_weight), _project(key, key_weight, bias), energy=energy
     )
 
 

@@ -13,6 +13,9 @@ from regard.interfaces import Attends
 __all__ = ["LayerRecord", "Record", "record"]
 
 
+_COMPILED = "a model that was compiled before is recorded after torch.compiler.reset()"
+
+
 class _Call(NamedTuple):
     """What a layer was asked, and under which autocast dtypes by device."""
 
@@ -58,7 +61,10 @@ class LayerRecord:
             ValueError: a tensor that the layer was given has been changed in place since.
         """
         if not -len(self) <= call < len(self):
-            raise IndexError(f"{self.name} was called {len(self)} times; there is no call {call}")
+            hint = "" if self._calls else f"; {_COMPILED}"
+            raise IndexError(
+                f"{self.name} was called {len(self)} times; there is no call {call}{hint}"
+            )
         asked = self._calls[call]
         if _versions((asked.arguments, asked.keywords)) != asked.versions:
             raise ValueError(
@@ -77,11 +83,14 @@ class LayerRecord:
     def alignment(self) -> Float[Tensor, "... query key"]:
         """Return the weights of all calls under each other: of a decoder that steps, its alignment.
 
+        The rows of the calls must be the same sequences: a search that reorders its hypotheses
+        returns the alignment with each of them.
+
         Raises:
             ValueError: there was no call, or the calls differ in batch or keys.
         """
         if not self._calls:
-            raise ValueError(f"{self.name} was not called while it was recorded")
+            raise ValueError(f"{self.name} was not called while it was recorded; {_COMPILED}")
         steps = [self.weights(call) for call in range(len(self))]
         shapes = {(*step.shape[:-2], step.shape[-1]) for step in steps}
         if len(shapes) > 1:

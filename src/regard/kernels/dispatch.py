@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -55,6 +54,7 @@ def only(name: str) -> Iterator[None]:
     Raises:
         ValueError: there is no kernel of that name.
 
+    >>> import torch
     >>> with only("reference"):
     ...     context = attention(torch.zeros(1, 2), torch.zeros(3, 2), torch.ones(3, 4))
     """
@@ -99,8 +99,9 @@ def attention(
     Raises:
         TypeError: `mask` is not boolean.
         ValueError: `bias` or `mask` does not broadcast to the scores, query and key do not fit the
-            score, or there are not as many values as keys.
+            score, leading axes do not broadcast, or there are not as many values as keys.
 
+    >>> import torch
     >>> attention(torch.zeros(1, 2), torch.zeros(2, 2), torch.tensor([[1.0], [3.0]]))
     tensor([[2.]])
     """
@@ -121,6 +122,9 @@ def explain(
 ) -> str:
     """Say which kernel `regard.attention` runs for these arguments, and why not the others.
 
+    Within `only`, the kernel that it names is the one to run, or to say why it does not.
+
+    >>> import torch
     >>> q = torch.zeros(1, 2)
     >>> print(explain(q, q, q, normalizer=softmax))
     inner_product: runs
@@ -128,11 +132,13 @@ def explain(
     """
     call = take_apart(query, key, value, score, bias, mask, normalizer)
     _check(call)
-    chosen = _choose(call)
-    lines = []
+    lines, runs = [], False
     for kernel in TABLE:
-        verdict = "runs" if kernel is chosen else kernel.refuses(call) or "not needed"
-        lines.append(f"{kernel.name}: {verdict}")
+        reason = kernel.refuses(call)
+        if _forced and kernel.name != _forced[-1]:
+            reason = f"set aside by only({_forced[-1]!r})"
+        lines.append(f"{kernel.name}: {reason or ('not needed' if runs else 'runs')}")
+        runs = runs or reason is None
     return "\n".join(lines)
 
 
@@ -150,12 +156,5 @@ def _choose(call: Call) -> Kernel:
 
 
 def _check(call: Call) -> None:
-    if call.value.shape[-2] != call.key.shape[-2]:
-        raise ValueError(
-            f"there must be one value per key; got {call.key.shape[-2]} keys and "
-            f"{call.value.shape[-2]} values"
-        )
-    if call.bias is not None or call.mask is not None:
-        batch = torch.broadcast_shapes(call.query.shape[:-2], call.key.shape[:-2])
-        shape = torch.Size([*batch, call.query.shape[-2], call.key.shape[-2]])
-        reference.check(shape, bias=call.bias, mask=call.mask)
+    shape = reference.scores_shape(call.query, call.key, call.value)
+    reference.check(shape, bias=call.bias, mask=call.mask)

@@ -20,7 +20,13 @@ def refuses(call: Call) -> str | None:
         return f"query and key differ in width: {call.query.shape[-1]} and {call.key.shape[-1]}"
     if not call.query.dtype == call.key.dtype == call.value.dtype:
         return f"query, key, value differ: {call.query.dtype}, {call.key.dtype}, {call.value.dtype}"
+    if call.bias is not None and call.query.device.type != "cpu" and _is_wider(call.bias, call):
+        return f"it would round the bias from {call.bias.dtype} to {call.query.dtype}"
     return None
+
+
+def _is_wider(bias: Tensor, call: Call) -> bool:
+    return call.query.dtype.itemsize < min(bias.dtype.itemsize, torch.float32.itemsize)
 
 
 def attention(call: Call) -> Tensor:
@@ -43,9 +49,11 @@ def attention(call: Call) -> Tensor:
 def _mask_and_bias(call: Call) -> Tensor | None:
     if call.bias is None:
         return call.mask
-    # Clamped, so that a large bias does not turn infinite in half precision.
-    limits = torch.finfo(call.query.dtype)
-    bias = call.bias.clamp(limits.min, limits.max).to(call.query.dtype)
+    # In float32 even where the query is not: half precision would round what is added to scores.
+    dtype = torch.float32 if _is_wider(call.bias, call) else call.query.dtype
+    # Clamped, so that a large bias does not turn infinite.
+    limits = torch.finfo(dtype)
+    bias = call.bias.clamp(limits.min, limits.max).to(dtype)
     return bias if call.mask is None else torch.where(call.mask, bias, -torch.inf)
 
 

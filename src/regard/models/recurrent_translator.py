@@ -99,7 +99,8 @@ class RecurrentTranslator(nn.Module):
             score = AdditiveScore(hidden_dim, context_dim, hidden_dim)
         self.attention = Attention(score, normalizer)
         # The gates see embedding, context and state: three maps, since the first of them does not
-        # wait for the previous step.
+        # wait for the previous step. The second could be applied to the memory once per sentence,
+        # but reading gates, which are wider than a context, costs as much again as that saves.
         self.gates_of_embedding = nn.Linear(embed_dim, num_gates * hidden_dim)
         self.gates_of_context = nn.Linear(context_dim, num_gates * hidden_dim, bias=False)
         self.gates_of_state = nn.Linear(hidden_dim, num_gates * hidden_dim)

@@ -21,7 +21,8 @@ class MultiHeadAttention(nn.Module):
 
     Args:
         num_kv_heads: how many heads of keys and values the query heads share: `num_heads` (all
-            their own), 1 (multi-query) or a divisor between (grouped-query).
+            their own), 1 (multi-query) or a divisor between (grouped-query). What is shared is
+            the projection; to be compared, keys and values are repeated.
         key_dim: width of the keys' input; that of the queries, `embed_dim`, if not given.
         value_dim: width of the values' input; `key_dim` if not given.
         score: shared by the heads, over vectors of `embed_dim // num_heads`.

@@ -32,4 +32,11 @@ class Entmax(nn.Module):
 
     def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:
         alpha = 1 + self.logit.sigmoid()
-        return entmax(scores, mask, alpha=alpha if len(alpha) > 1 else alpha.view(1))
+        if len(alpha) == 1:
+            return entmax(scores, mask, alpha=alpha.view(1))
+        if scores.dim() < 3 or scores.shape[-3] != len(alpha):
+            raise ValueError(
+                f"there is an alpha for each of {len(alpha)} heads, which must stand before query "
+                f"and key; got scores of shape {tuple(scores.shape)}"
+            )
+        return entmax(scores, mask, alpha=alpha)

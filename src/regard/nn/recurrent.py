@@ -33,7 +33,8 @@ class RecurrentEncoder(nn.Module):
         if not recurrence.batch_first:
             raise ValueError("the recurrence must be made with batch_first=True")
         self.recurrence = recurrence
-        self.output_dim = recurrence.hidden_size * (2 if recurrence.bidirectional else 1)
+        state_dim = recurrence.proj_size or recurrence.hidden_size
+        self.output_dim = state_dim * (2 if recurrence.bidirectional else 1)
 
     def forward(
         self, inputs: Float[Tensor, "batch length input_dim"], lengths: Int[Tensor, " batch"]

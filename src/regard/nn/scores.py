@@ -7,6 +7,7 @@ each query as it comes.
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -31,8 +32,22 @@ __all__ = [
 class ScoreModule(nn.Module):
     """A score with its parameters; by default nothing is projected, and the inner product compares.
 
+    A score of your own overrides `project_query`, `project_key` and `comparison`, and nothing else:
+    kernels call these three.
+
     Source: Luong et al. 2015, section 3.1, read as two projections and a comparison.
+
+    Raises:
+        TypeError: a subclass overrides what is made of the three.
     """
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if fixed := {"compare", "split", "forward"} & set(vars(cls)):
+            raise TypeError(
+                f"{cls.__name__} overrides {', '.join(sorted(fixed))}, which kernels would not "
+                "see; override project_query, project_key or comparison"
+            )
 
     @property
     def comparison(self) -> Callable[[Tensor, Tensor], Tensor]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from jsonargparse import ArgumentError, ArgumentParser
 
 from regard.data.files import DataError
@@ -15,18 +16,39 @@ from regard.training.run_directory import RunDirectory, RunError
 __all__ = ["load", "read_settings", "read_tokenizers"]
 
 
-def load(path: str | Path) -> TranslationSystem:
+def load(path: str | Path, *, device: str = "cpu") -> TranslationSystem:
     """Load a trained system from its run directory; no pickle is read.
+
+    Args:
+        device: where it is to run: cpu, cuda, cuda:1, mps, …; auto takes an accelerator if there
+            is one.
 
     Raises:
         RunError: there is no such run, it is damaged or unfinished, or a newer version wrote it.
+        ValueError: there is no such device.
     """
+    chosen = _device(device)
     run = RunDirectory(path)
     settings = read_settings(run)
     source, target = read_tokenizers(run)
     model = make_model(settings, source.vocab_size, target.vocab_size)
     run.load_weights(model)
-    return TranslationSystem(model.eval(), source, target, max_len=settings.data.max_len)
+    system = TranslationSystem(model.eval(), source, target, max_len=settings.data.max_len)
+    system.model.to(chosen)
+    return system
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    # What torch raises for a device that it does not know, or was not built for.
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"device {name} cannot be used here: {reason}") from None
+    return device
 
 
 def read_settings(run: RunDirectory) -> TranslateSettings:
@@ -40,10 +62,12 @@ def read_settings(run: RunDirectory) -> TranslateSettings:
         raise RunError(
             f"{run.path} holds a {config.get('system')!r} system, unknown to this version"
         )
+    if not isinstance(config.get("settings"), dict):
+        raise RunError(f"{run.path / 'config.json'} is damaged: it holds no settings")
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(TranslateSettings, "settings")
     try:
-        parsed = parser.parse_object({"settings": config.get("settings", {})})
+        parsed = parser.parse_object({"settings": config["settings"]})
         settings: TranslateSettings = parser.instantiate(parsed).settings
     except (ArgumentError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())

@@ -63,10 +63,10 @@ class VocabularySettings:
     """
 
     kind: Literal["words", "bpe", "characters"] = "bpe"
-    size: int = 8000
+    size: int = 5000
     min_frequency: int = 2
     lowercase: bool = True
-    shared: bool = True
+    shared: bool = False
 
     def __post_init__(self) -> None:
         smallest = _SMALLEST_BPE if self.kind == "bpe" else 1
@@ -141,13 +141,13 @@ class TranslateSettings:
 RECIPES = {
     "subwords": TranslateSettings(),
     "words": TranslateSettings(
-        vocabulary=VocabularySettings(kind="words", shared=False),
+        vocabulary=VocabularySettings(kind="words"),
         training=TrainingSettings(epochs=10, label_smoothing=0.0),
         decoding=DecodingSettings(beam_size=1),
     ),
     "dates": TranslateSettings(
         data=DataSettings(name="dates"),
-        vocabulary=VocabularySettings(kind="characters", lowercase=False, shared=False),
+        vocabulary=VocabularySettings(kind="characters", lowercase=False),
         model=ModelSettings(embed_dim=64, hidden_dim=160, dropout=0.0),
         training=TrainingSettings(
             epochs=2,

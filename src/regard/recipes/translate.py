@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,6 +76,8 @@ def train_translator(
     if not trainer.is_global_zero:
         return {}
     metrics = _take_best(trainer, system)
+    # Training has taken it off the device.
+    system.model.to(trainer.strategy.root_device)
     metrics["minutes"] = round(timer.time_elapsed("train") / 60, 2)
     metrics["parameters"] = sum(part.numel() for part in system.model.parameters())
     metrics["validation"] = evaluate_translator(system, splits.validation.pairs, settings)
@@ -88,7 +91,11 @@ def train_translator(
 def evaluate_translator(
     system: TranslationSystem, pairs: Sequence[Pair], settings: TranslateSettings
 ) -> dict[str, Any]:
-    """Score the model on pairs: teacher-forced, and by what it translates on its own."""
+    """Score the model on pairs: teacher-forced, and by what it translates on its own.
+
+    Pairs longer than the model was trained for are left out of the teacher-forced figures alone,
+    and counted.
+    """
     encoded = encode_pairs(
         pairs, system.source_tokenizer, system.target_tokenizer, max_len=settings.data.max_len
     )
@@ -103,7 +110,8 @@ def evaluate_translator(
     scores = score_translations(hypotheses, references, lowercase=settings.vocabulary.lowercase)
     written = [system.target_tokenizer.as_written(reference) for reference in references]
     scores["exact"] = exact_match(hypotheses, written)
-    return {"loss": loss, "perplexity": math.exp(loss), **scores}
+    figures = {"loss": loss, "perplexity": math.exp(loss), **scores}
+    return figures | ({"left_out": encoded.dropped} if encoded.dropped else {})
 
 
 def _say_nothing(_: str) -> None:
@@ -171,11 +179,13 @@ def _fit(
     loaders: tuple[BatchLoader, BatchLoader],
     checkpoint: Path | None,
 ) -> None:
+    at_interrupt = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:
-        # Which is what Lightning makes of Ctrl-C.
+        # Which is what Lightning makes of Ctrl-C, and then ignores any further one.
         if trainer.interrupted:
+            signal.signal(signal.SIGINT, at_interrupt)
             raise KeyboardInterrupt from None
         raise
 

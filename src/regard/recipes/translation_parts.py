@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from regard.data.files import DataError
+from regard.data.files import DataError, plain_or_gz
 from regard.data.named import load_named
 from regard.data.parallel import read_aligned, read_pairs
 from regard.data.splits import Files, Splits, splits_from_files
@@ -90,15 +90,12 @@ def _columns(settings: DataSettings) -> tuple[str, str]:
 
 
 def _files(path: Path, source: str, target: str) -> Files:
-    if TABLE_SUFFIXES & set(path.suffixes):
+    if TABLE_SUFFIXES & {suffix.lower() for suffix in path.suffixes}:
         return path
-    return _with_ending(path, source), _with_ending(path, target)
-
-
-def _with_ending(beginning: Path, ending: str) -> Path:
-    plain = beginning.with_name(f"{beginning.name}.{ending}")
-    gzipped = plain.with_name(f"{plain.name}.gz")
-    return gzipped if gzipped.exists() and not plain.exists() else plain
+    first, second = (
+        plain_or_gz(path.with_name(f"{path.name}.{ending}")) for ending in (source, target)
+    )
+    return first, second
 
 
 def make_tokenizers(settings: VocabularySettings, pairs: list[Pair]) -> tuple[Tokenizer, Tokenizer]:

@@ -6,7 +6,6 @@ from typing import Any
 import torch.distributed as dist
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from regard.data.encoding import encode_sources
 from regard.interfaces import Pair
 from regard.recipes.translation_system import TranslationSystem
 from regard.training.metrics import exact_match, tokenised_bleu
@@ -27,8 +26,8 @@ class ValidationTranslator(Callback):
         report: Callable[[str], None],
     ) -> None:
         self._system = system
-        self._sources = encode_sources([pair.source for pair in pairs], system.source_tokenizer)
-        self._references = [system.target_tokenizer.normalize(pair.target) for pair in pairs]
+        self._sources = [pair.source for pair in pairs]
+        self._references = [system.target_tokenizer.as_written(pair.target) for pair in pairs]
         self._report = report
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -52,8 +51,7 @@ class ValidationTranslator(Callback):
 
     def _translate(self, trainer: Trainer) -> list[str]:
         rank, num_ranks = trainer.global_rank, trainer.world_size
-        mine = self._system.decode(self._sources[rank::num_ranks])
-        texts = [self._system.target_tokenizer.decode(best.tokens) for [best] in mine]
+        texts = [best.text for [best] in self._system.translate(self._sources[rank::num_ranks])]
         if num_ranks == 1:
             return texts
         shares: list[list[str]] = [[] for _ in range(num_ranks)]

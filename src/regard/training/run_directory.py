@@ -97,7 +97,7 @@ class RunDirectory:
             raise RunError(f"there is no run directory {self.path}")
         config = self._read("config.json")
         version = config.pop("format", None)
-        if not isinstance(version, int):
+        if not isinstance(version, int) or version < 1:
             raise RunError(f"{self.path / 'config.json'} does not say its format; is it damaged?")
         if version > FORMAT:
             raise RunError(

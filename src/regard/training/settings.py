@@ -40,7 +40,7 @@ class TrainingSettings:
         ValueError: a number is out of range.
     """
 
-    epochs: int = 15
+    epochs: int = 14
     max_tokens: int = 4000
     max_sentences: int = 128
     learning_rate: float = 1e-3

@@ -9,12 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 
+from regard.files import replacing
 from regard.training.run_directory import RunDirectory
 from regard.training.settings import TrainingSettings
 
@@ -43,6 +46,7 @@ def make_trainer(
             max_epochs=settings.epochs,
             accumulate_grad_batches=settings.accumulate,
             callbacks=[*callbacks, *bar, *_choosing(settings, run)],
+            plugins=[_WholeFiles()],
             logger=TensorBoardLogger(run.log, name=None, version=""),
             log_every_n_steps=10,
             enable_progress_bar=settings.progress,
@@ -70,6 +74,16 @@ def best_checkpoint(trainer: Trainer) -> str:
 def is_first_process() -> bool:
     """Whether this is the process that writes files and speaks, of those that train together."""
     return getattr(rank_zero_only, "rank", 0) == 0
+
+
+class _WholeFiles(TorchCheckpointIO):
+    """Checkpoints that are written whole: Lightning's own go through another file system."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        with replacing(path) as draft:
+            torch.save(checkpoint, draft)
 
 
 class _Checkpoint(ModelCheckpoint):

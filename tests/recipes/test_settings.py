@@ -1,0 +1,55 @@
+from typing import Any
+
+import pytest
+
+from regard.data.tokenizers import Tokenizer
+from regard.recipes.settings import (
+    RECIPES,
+    DataSettings,
+    DecodingSettings,
+    ModelSettings,
+    TranslateSettings,
+    VocabularySettings,
+)
+
+
+@pytest.mark.parametrize(
+    ("group", "settings", "name", "value", "wanted"),
+    [
+        ("data", DataSettings, "max_len", 0, "at least 1"),
+        ("vocabulary", VocabularySettings, "size", 261, "at least 262"),
+        ("vocabulary", VocabularySettings, "min_frequency", 0, "at least 1"),
+        ("model", ModelSettings, "embed_dim", 0, "at least 1"),
+        ("model", ModelSettings, "hidden_dim", -1, "at least 1"),
+        ("model", ModelSettings, "encoder_dim", 0, "at least 1"),
+        ("model", ModelSettings, "num_layers", 0, "at least 1"),
+        ("model", ModelSettings, "readout_dim", 0, "at least 1"),
+        ("model", ModelSettings, "dropout", 1.0, "at least 0 and below 1"),
+        ("model", ModelSettings, "dropout", -0.1, "at least 0 and below 1"),
+        ("decoding", DecodingSettings, "beam_size", 0, "at least 1"),
+        ("decoding", DecodingSettings, "length_penalty", -0.5, "at least 0"),
+    ],
+)
+def test_a_number_out_of_range_is_refused(
+    group: str, settings: type[Any], name: str, value: Any, wanted: str
+) -> None:
+    with pytest.raises(ValueError, match="must be") as error:
+        settings(**{name: value})
+    assert str(error.value) == f"{group}.{name} must be {wanted}; got {value}"
+
+
+def test_the_smallest_size_is_the_smallest_that_sub_words_can_do_with() -> None:
+    smallest = VocabularySettings(kind="bpe", size=262).size
+    assert Tokenizer.bpe(["ab ab"], vocab_size=smallest).vocab_size <= smallest
+    with pytest.raises(ValueError, match="at least 262"):
+        Tokenizer.bpe(["ab ab"], vocab_size=smallest - 1)
+
+
+@pytest.mark.parametrize("kind", ["words", "characters"])
+def test_other_vocabularies_have_no_size_to_check(kind: Any) -> None:
+    assert VocabularySettings(kind=kind, size=1).size == 1
+
+
+def test_every_recipe_is_a_choice_of_settings() -> None:
+    assert set(RECIPES) == {"subwords", "words", "dates"}
+    assert all(isinstance(recipe, TranslateSettings) for recipe in RECIPES.values())

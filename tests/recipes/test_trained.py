@@ -1,0 +1,152 @@
+"""What a training leaves behind, and how the translator behaves that is read back from it."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import regard
+from regard.data.tokenizers import Tokenizer
+from regard.interfaces import Pair
+from regard.recipes.run import read_settings
+from regard.recipes.translate import evaluate_translator
+from regard.recipes.translation_system import TranslationSystem
+from regard.training.run_directory import FORMAT, RunDirectory
+from tests.conftest import ToyRun
+from tests.toy_language import make_pairs, tiny, translated
+
+FIGURES = {"loss", "perplexity", "bleu", "bleu_signature", "tokenised_bleu", "exact"}
+
+
+@pytest.fixture(scope="module")
+def system(toy_run: ToyRun) -> TranslationSystem:
+    return regard.load(toy_run.path)
+
+
+def test_a_run_directory_holds_everything(toy_run: ToyRun) -> None:
+    assert {path.name for path in toy_run.path.iterdir()} == {
+        "checkpoints",
+        "config.json",
+        "log",
+        "metrics.json",
+        "model.safetensors",
+        "tokenizer.source.json",
+        "tokenizer.target.json",
+    }
+    assert [path for path in (toy_run.path / "log").iterdir() if "tfevents" in path.name]
+    names = {path.name for path in (toy_run.path / "checkpoints").iterdir()}
+    assert names == {"best.ckpt", "last.ckpt"}
+
+
+def test_the_settings_are_kept(toy_run: ToyRun) -> None:
+    settings = tiny(data={"train": toy_run.train, "test": toy_run.test})
+    assert read_settings(RunDirectory(toy_run.path)) == settings
+    config = json.loads((toy_run.path / "config.json").read_text("utf-8"))
+    assert config["format"] == FORMAT
+    assert config["system"] == "translate"
+
+
+def test_the_figures_say_what_was_measured(toy_run: ToyRun) -> None:
+    metrics = RunDirectory(toy_run.path).metrics()
+    assert set(metrics) == {"best_epoch", "epochs", "minutes", "parameters", "validation", "test"}
+    assert set(metrics["validation"]) == set(metrics["test"]) == FIGURES
+    assert 1 <= metrics["best_epoch"] <= metrics["epochs"] == tiny().training.epochs
+    loaded = regard.load(toy_run.path).model.parameters()
+    assert metrics["parameters"] == sum(part.numel() for part in loaded)
+
+
+def test_the_language_is_learnt(toy_run: ToyRun) -> None:
+    metrics = RunDirectory(toy_run.path).metrics()
+    assert metrics["test"]["perplexity"] < 1.5
+    assert metrics["test"]["tokenised_bleu"] > 60
+
+
+def test_the_weights_are_those_of_the_best_epoch(toy_run: ToyRun) -> None:
+    kept = load_file(toy_run.path / "model.safetensors")
+    best = torch.load(toy_run.path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    assert {f"model.{name}" for name in kept} == set(best)
+    assert all(torch.equal(tensor, best[f"model.{name}"]) for name, tensor in kept.items())
+
+
+def test_what_is_loaded_scores_what_was_measured_after_training(
+    toy_run: ToyRun, system: TranslationSystem
+) -> None:
+    settings = read_settings(RunDirectory(toy_run.path))
+    scores = evaluate_translator(system, make_pairs(700)[600:], settings)
+    assert scores == RunDirectory(toy_run.path).metrics()["test"]
+
+
+def test_pairs_too_long_for_perplexity_are_counted(
+    toy_run: ToyRun, system: TranslationSystem
+) -> None:
+    settings, pairs = read_settings(RunDirectory(toy_run.path)), make_pairs(700)[600:]
+    longest = Pair("ein " * 21, "a " * 21)
+    scores = evaluate_translator(system, [*pairs, longest], settings)
+    assert scores["left_out"] == 1
+    assert scores["perplexity"] == evaluate_translator(system, pairs, settings)["perplexity"]
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_alignments_have_a_row_per_target_and_a_column_per_source_token(
+    system: TranslationSystem, beam_size: int
+) -> None:
+    texts = [pair.source for pair in make_pairs(20, seed=1)]
+    for text, [best] in zip(texts, system.translate(texts, beam_size=beam_size), strict=True):
+        assert best.source_tokens == text.split()
+        assert best.text == " ".join(best.target_tokens)
+        assert best.alignment.shape == (len(best.target_tokens), len(best.source_tokens))
+        assert bool((best.alignment >= 0).all())
+        assert bool((best.alignment.sum(-1) <= 1 + 1e-5).all())
+        assert best.num_cut == 0
+
+
+def test_translations_do_not_depend_on_their_company(system: TranslationSystem) -> None:
+    texts = [pair.source for pair in make_pairs(30, seed=2)]
+    together = [best.text for [best] in system.translate(texts)]
+    assert together == [system.translate([text])[0][0].text for text in texts]
+
+
+def test_several_translations_come_best_first(system: TranslationSystem) -> None:
+    [found] = system.translate(["ein rot haus"], beam_size=4, num_best=3)
+    assert len({best.text for best in found}) == 3
+    assert [best.score for best in found] == sorted((best.score for best in found), reverse=True)
+
+
+def test_an_unknown_word_is_replaced_by_the_source_word_it_looks_at(
+    system: TranslationSystem,
+) -> None:
+    assert system.source_tokenizer.encode("zwiebel") == system.source_tokenizer.encode("otto")
+    [[best]] = system.translate(["otto sieht haus"])
+    assert best.text == translated("otto sieht haus") == "otto sees house"
+
+
+def test_nothing_is_translated_to_nothing(system: TranslationSystem) -> None:
+    for [best] in system.translate(["", "  ", "\t"]):
+        assert best.text == ""
+        assert best.alignment.shape == (0, 0)
+    assert system.translate([]) == []
+
+
+def test_a_very_long_line_is_cut_and_says_so(system: TranslationSystem) -> None:
+    line = "ein haus " * 11_112
+    assert len(line) > 100_000
+    [[best]] = system.translate([line], beam_size=2)
+    assert len(best.source_tokens) == system.max_len == 20
+    assert best.num_cut == 22_224 - 20
+    assert best.alignment.shape == (len(best.target_tokens), 20)
+
+
+@pytest.mark.parametrize(
+    "text", ["我喜欢猫。", "🙂 👩‍👩‍👧", "שלום עולם", "مرحبا", "\u200b\u0301", "a\x00b"]
+)
+def test_any_script_is_taken(system: TranslationSystem, text: str) -> None:
+    [[best]] = system.translate([text])
+    assert best.source_tokens == system.source_tokenizer.tokens(text)
+    assert best.alignment.shape == (len(best.target_tokens), len(best.source_tokens))
+
+
+def test_a_model_that_does_not_decode_is_refused() -> None:
+    tokenizer = Tokenizer.words(["a a"])
+    with pytest.raises(TypeError, match="Linear does not decode step by step; see StepDecoder"):
+        TranslationSystem(torch.nn.Linear(1, 1), tokenizer, tokenizer)

@@ -1,0 +1,52 @@
+"""What is minimised: the cross-entropy of every target token but the first, and of no padding."""
+
+import pytest
+import torch
+from torch import nn
+
+from regard.data.encoding import collate
+from regard.interfaces import BOS, EOS, TranslationBatch
+from regard.models import RecurrentTranslator
+from regard.training.translation import predictions, teacher_forced_loss
+
+PAIRS = [
+    ([5, 6, EOS], [BOS, 7, 8, 9, EOS]),
+    ([5, EOS], [BOS, 7, EOS]),
+    ([6, 5, 4, EOS], [BOS, 4, EOS]),
+]
+
+
+def translator() -> RecurrentTranslator:
+    torch.manual_seed(1)
+    return RecurrentTranslator(source_vocab=10, target_vocab=10, embed_dim=6, hidden_dim=5).eval()
+
+
+def test_every_token_after_the_first_is_predicted_and_no_padding() -> None:
+    logits, following = predictions(translator(), collate(PAIRS))
+    assert following.tolist() == [7, 8, 9, EOS, 7, EOS, 4, EOS]
+    assert logits.shape == (8, 10)
+
+
+def test_predictions_are_those_of_the_whole_model() -> None:
+    model, batch = translator(), collate(PAIRS[:1])
+    logits, _ = predictions(model, batch)
+    shifted = batch.target._replace(ids=batch.target.ids[:, :-1], lengths=batch.target.lengths - 1)
+    torch.testing.assert_close(logits, model(batch.source, shifted)[0], rtol=1e-5, atol=1e-6)
+
+
+def test_the_loss_is_the_mean_over_tokens_however_they_are_batched() -> None:
+    model = translator()
+    logits, following = predictions(model, collate(PAIRS))
+    expected = -logits.log_softmax(-1)[torch.arange(8), following].mean().item()
+    batches: list[list[TranslationBatch]] = [
+        [collate(PAIRS)],
+        [collate([pair]) for pair in PAIRS],
+        [collate(PAIRS[:2]), collate(PAIRS[2:])],
+    ]
+    for batching in batches:
+        assert teacher_forced_loss(model, batching) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_model_that_is_no_translator_is_refused() -> None:
+    with pytest.raises(TypeError, match="Linear has no features and predict; see Translator"):
+        predictions(nn.Linear(2, 2), collate(PAIRS))
