@@ -24,9 +24,11 @@ MAX_LEN = 16
 NOT_MECHANISMS = {
     "ScoreModule",  # what the score modules have in common
     "alibi_slopes",  # a part of alibi
+    "check_boolean",  # of masks
     "combine",  # of masks
+    "offsets",  # what masks and biases begin with
+    "project",  # a part of bilinear, additive and concat
     "relative_buckets",  # a part of relative_position
-    "split",  # takes a score apart
 }
 
 

@@ -49,6 +49,13 @@ def test_gradients_reach_what_may_be_learnt() -> None:
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_gaussian_tells_far_positions_apart_in_half_precision(dtype: torch.dtype) -> None:
+    bias = biases.gaussian(torch.tensor([500.0], dtype=dtype), 504, deviation=1.0)
+    assert bias.dtype == dtype
+    assert bias[0, 498:].tolist() == [-2.0, -0.5, 0.0, -0.5, -2.0, -4.5]
+
+
 def test_gaussian_has_a_deviation_for_all_or_for_each_query() -> None:
     centre = draws()(2, 3)
     for_all = biases.gaussian(centre, 5, deviation=2.0)

@@ -7,6 +7,7 @@ import torch
 
 import regard
 from regard import kernels, record
+from regard.functional.splitting import split
 from regard.nn import AdditiveScore, Attention, DotScore, MultiHeadAttention
 from tests.cases import SCORES, WIDTH, ScoreCase, over
 from tests.drawing import draws, sentences
@@ -36,12 +37,25 @@ def test_scores_are_not_rounded_before_they_are_normalized(kernel: str, dtype: t
     torch.testing.assert_close(context.double(), wanted, rtol=0, atol=0.003)
 
 
+@KERNELS
+def test_scores_are_compared_in_single_precision_under_autocast(kernel: str) -> None:
+    # Inputs that bfloat16 holds exactly, and scores that it does not.
+    query = torch.tensor([[1.0, 0.0625]])
+    key = torch.tensor([[30.0, 1.0], [30.0, 0.0]])
+    wanted = torch.tensor([[0.0625, 0.0]]).softmax(dim=-1)
+    with kernels.only(kernel), torch.autocast("cpu", torch.bfloat16):
+        context = regard.attention(query, key, torch.eye(2), score=regard.scores.dot)
+        weights = regard.attention_weights(query, key, score=regard.scores.dot)
+    torch.testing.assert_close(context.float(), wanted, rtol=0, atol=0.003)
+    torch.testing.assert_close(weights, wanted, rtol=0, atol=1e-6)
+
+
 @over([case for case in SCORES if case.comparison is not None])
 @HALVES
 def test_weights_are_rounded_once(case: ScoreCase, dtype: torch.dtype) -> None:
     pair = next(pair for pair in PAIRS if pair.score is case)
     asked = question(pair, dtype=dtype)
-    parts = regard.scores.split(asked.score, asked.query, asked.key)
+    parts = split(asked.score, asked.query, asked.key)
     assert parts is not None
     truth = parts.compare(parts.query.float(), parts.key.float()).softmax(dim=-1)
     weights = asked.weights()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from regard import scores
+from regard.functional.splitting import split
 from tests.cases import PROJECTIONS, SCORES, WIDTH, ProjectionCase, ScoreCase, over
 from tests.drawing import draws
 from tests.layer_cases import SCORE_MODULES, ScoreModuleCase
@@ -126,7 +127,7 @@ def test_gradients_at_zero_vectors_are_finite(case: ScoreCase) -> None:
 def test_split_recomposes_to_the_score(case: ScoreCase) -> None:
     score = case.bind(draws())
     query, key = asked(case, 2)
-    parts = scores.split(score, query, key)
+    parts = split(score, query, key)
     if case.comparison is None:
         assert parts is None
         return
@@ -139,8 +140,8 @@ def test_split_recomposes_to_the_score(case: ScoreCase) -> None:
 
 def test_what_split_does_not_know_stays_whole() -> None:
     query, key = draws()(2, WIDTH), draws()(3, WIDTH)
-    assert scores.split(lambda query, key: query @ key.T, query, key) is None
-    assert scores.split(partial(scores.dot, query), query, key) is None
+    assert split(lambda query, key: query @ key.T, query, key) is None
+    assert split(partial(scores.dot, query), query, key) is None
 
 
 @over(SCORE_MODULES)
@@ -166,7 +167,7 @@ def test_module_is_its_projections_and_its_comparison(case: ScoreModuleCase) -> 
     projected = module.project_query(query), module.project_key(key)
     whole = module(query, key)
     torch.testing.assert_close(module.compare(*projected), whole, rtol=0, atol=0)
-    parts = scores.split(module, query, key)
+    parts = split(module, query, key)
     assert parts is not None
     torch.testing.assert_close(parts.compare(parts.query, parts.key), whole, rtol=0, atol=0)
 

@@ -209,14 +209,9 @@ def test_a_state_of_other_batches_is_refused() -> None:
     message = "expected an epoch of 13 batches, got 26; go on with the same data, batch size and"
     with pytest.raises(ValueError, match=message):
         loader(by_sentences(8)).load_state_dict(batches.state_dict())
-
-
-def test_a_finished_epoch_may_be_followed_by_other_batches() -> None:
-    batches, others = loader(by_sentences(16)), loader(by_sentences(8))
     assert len(list(batches)) == 13
-    others.load_state_dict(batches.state_dict())
-    others.sampler.set_epoch(1)
-    assert len(list(others)) == 26
+    with pytest.raises(ValueError, match=message):
+        loader(by_sentences(8)).load_state_dict(batches.state_dict())
 
 
 def test_a_sentence_that_cannot_fit_is_refused() -> None:

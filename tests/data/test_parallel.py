@@ -274,3 +274,19 @@ def test_a_missing_aligned_file_is_named(tmp_path: Path, side: str) -> None:
     files = (missing, existing) if side == "de" else (existing, missing)
     with pytest.raises(DataError, match=rf"train\.{side}: no such file$"):
         read_aligned(*files)
+
+
+def test_a_parquet_column_that_is_there_twice_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "twice.parquet"
+    columns = [pa.array(["ein"]), pa.array(["zwei"]), pa.array(["a"])]
+    parquet.write_table(pa.Table.from_arrays(columns, ["source", "source", "target"]), path)
+    with pytest.raises(DataError, match=r"twice\.parquet: 'source' and 'target' cannot be read"):
+        read_pairs(path)
+
+
+def test_a_parquet_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "latin.parquet"
+    broken = pa.array([b"\xff\xfe"], pa.binary()).view(pa.string())
+    parquet.write_table(pa.table({"source": broken, "target": ["a"]}), path)
+    with pytest.raises(DataError, match=r"latin\.parquet: 'source' and 'target' cannot be read"):
+        read_pairs(path)

@@ -292,6 +292,14 @@ def test_one_of_several_layers_must_be_named() -> None:
         seen.only()
 
 
+def test_a_layer_on_its_own_is_called_by_its_class() -> None:
+    with (
+        record(MultiHeadAttention(WIDTH, 2)) as seen,
+        pytest.raises(IndexError, match=r"^MultiHeadAttention was called 0 times"),
+    ):
+        seen.only().weights()
+
+
 def test_call_that_was_not_made_is_refused() -> None:
     layer = MultiHeadAttention(WIDTH, 2)
     with record(layer) as seen:

@@ -101,6 +101,8 @@ def test_a_missing_configuration_is_refused(run: RunDirectory) -> None:
 def test_figures_come_back(run: RunDirectory) -> None:
     assert run.metrics() == {"bleu": 1.5, "sentence": "für"}
     (run.path / "metrics.json").unlink()
+    assert "metrics.json is missing" in refusal(run.metrics)
+    (run.path / "model.safetensors").unlink()
     assert run.metrics() == {}
 
 
@@ -160,26 +162,58 @@ def test_weights_of_another_model_are_refused(run: RunDirectory, model: nn.Modul
     assert "is damaged or another model's: " in refusal(lambda: run.load_weights(model))
 
 
-def save_checkpoint(run: RunDirectory, content: object) -> Path:
-    run.checkpoints.mkdir()
-    path = run.checkpoints / "last.ckpt"
+MODEL = nn.Linear(2, 3)
+
+
+def content_of(model: nn.Module, best: str = "") -> dict[str, Any]:
+    """Return what Lightning writes, as far as it is looked at."""
+    return {
+        "state_dict": model.state_dict(),
+        "pytorch-lightning_version": "2",
+        "callbacks": {"best": {"best_model_path": best}, "timer": {}},
+    }
+
+
+def save_checkpoint(run: RunDirectory, content: object, name: str = "last.ckpt") -> Path:
+    run.checkpoints.mkdir(exist_ok=True)
+    path = run.checkpoints / name
     torch.save(content, path)
     return path
 
 
 def test_a_run_without_a_checkpoint_starts_anew(run: RunDirectory) -> None:
-    assert run.checkpoint() is None
+    assert run.checkpoint(MODEL) is None
 
 
 def test_a_whole_checkpoint_is_found(run: RunDirectory) -> None:
-    assert save_checkpoint(run, {"weight": torch.ones(3)}) == run.checkpoint()
+    best = save_checkpoint(run, content_of(MODEL), "best.ckpt")
+    assert save_checkpoint(run, content_of(MODEL, str(best))) == run.checkpoint(MODEL)
+
+
+@pytest.mark.parametrize("content", [[1], {}, {"state_dict": {}}, {"state_dict": 3}], ids=str)
+def test_what_is_no_checkpoint_is_refused(run: RunDirectory, content: object) -> None:
+    save_checkpoint(run, content)
+    said = refusal(lambda: run.checkpoint(MODEL))
+    assert "last.ckpt is damaged and cannot be resumed: " in said
+
+
+def test_a_checkpoint_of_another_model_is_refused(run: RunDirectory) -> None:
+    save_checkpoint(run, content_of(nn.Linear(2, 4)))
+    said = refusal(lambda: run.checkpoint(MODEL))
+    assert "last.ckpt is another model's and cannot be resumed" in said
+
+
+def test_a_lost_checkpoint_of_the_best_epoch_is_named(run: RunDirectory) -> None:
+    save_checkpoint(run, content_of(MODEL, "elsewhere/best.ckpt"))
+    said = refusal(lambda: run.checkpoint(MODEL))
+    assert f"{run.checkpoints / 'best.ckpt'} is damaged and cannot be resumed: " in said
 
 
 @pytest.mark.parametrize("keep", [0, 100, -1])
 def test_a_cut_checkpoint_is_refused(run: RunDirectory, keep: int) -> None:
-    path = save_checkpoint(run, {"weight": torch.ones(1_000)})
+    path = save_checkpoint(run, content_of(nn.Linear(100, 10)))
     path.write_bytes(path.read_bytes()[:keep])
-    assert "last.ckpt is damaged and cannot be resumed: " in refusal(run.checkpoint)
+    assert "last.ckpt is damaged and cannot be resumed: " in refusal(lambda: run.checkpoint(MODEL))
 
 
 class Trap:
@@ -194,5 +228,5 @@ class Trap:
 
 def test_a_checkpoint_runs_no_code(run: RunDirectory, tmp_path: Path) -> None:
     save_checkpoint(run, {"weight": Trap(tmp_path / "sprung")})
-    assert "last.ckpt is damaged and cannot be resumed: " in refusal(run.checkpoint)
+    assert "last.ckpt is damaged and cannot be resumed: " in refusal(lambda: run.checkpoint(MODEL))
     assert not (tmp_path / "sprung").exists()

@@ -45,6 +45,7 @@ def run(words: list[str]) -> int:
         "  regard catalogue\n"
         "  regard train translate --help",
         markup=False,
+        soft_wrap=True,
     )
     return 0
 

@@ -4,7 +4,9 @@ from typing import Any
 
 from rich.table import Table
 
-__all__ = ["figures_table"]
+from regard.training.run_directory import RunDirectory, RunError
+
+__all__ = ["figures_table", "kept_figures"]
 
 ROWS = (
     ("loss", "cross-entropy, teacher-forced (nats a token)", "{:.3f}"),
@@ -38,3 +40,16 @@ def figures_table(metrics: dict[str, Any]) -> Table:
             ]
             table.add_row(label, *cells)
     return table
+
+
+def kept_figures(run: RunDirectory) -> Table | None:
+    """Lay out what a run has kept of its figures; None if it has not finished.
+
+    Raises:
+        RunError: they are damaged.
+    """
+    metrics = run.metrics()
+    try:
+        return figures_table(metrics) if run.finished else None
+    except (KeyError, TypeError, ValueError):
+        raise RunError(f"{run.path / 'metrics.json'} is damaged: figures are missing") from None

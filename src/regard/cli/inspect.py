@@ -1,5 +1,6 @@
 """`regard inspect`."""
 
+import sys
 from pathlib import Path
 
 import torch
@@ -7,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from regard.cli.figures import figures_table
+from regard.cli.figures import kept_figures
 from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import alignment_of
+from regard.cli.pictures import alignment_of, cut_notice
 from regard.inspection import report
 from regard.inspection.labels import token_label
 from regard.inspection.statistics import coverage, entropy, most_attended
@@ -52,7 +53,9 @@ def run(words: list[str]) -> int:
         return 0
     system = load(given.run, device=given.device)
     found = [best for best, *_ in system.translate(given.text, beam_size=given.beam)]
-    for translation in found:
+    for number, translation in enumerate(found, start=1):
+        if translation.num_cut:
+            print(cut_notice(number, translation), file=sys.stderr)
         console.print(Text(translation.text, style="bold"))
         console.print(HeatMap(alignment_of(translation)))
         console.print(_rows(translation))
@@ -63,21 +66,23 @@ def run(words: list[str]) -> int:
             for text, translation in zip(given.text, found, strict=True)
         ]
         report.save(report.Report(str(given.run), examples), given.html)
-        console.print(f"wrote {given.html}", markup=False)
+        console.print(f"wrote {given.html}", markup=False, soft_wrap=True)
     return 0
 
 
 def _print_run(console: Console, directory: RunDirectory) -> None:
     settings = read_settings(directory)
+    figures = kept_figures(directory)
     table = Table("setting", "value", title=str(directory.path), title_justify="left")
     for group in ("data", "vocabulary", "model", "training", "decoding"):
         for name, value in vars(getattr(settings, group)).items():
             table.add_row(f"{group}.{name}", Text(str(value)))
     console.print(table)
-    if metrics := directory.metrics():
-        console.print(figures_table(metrics))
+    if figures is not None:
+        console.print(figures)
     else:
-        console.print(f"not finished; go on with --run {directory.path} --resume", markup=False)
+        advice = f"not finished; go on with --run {directory.path} --resume"
+        console.print(advice, markup=False, soft_wrap=True)
 
 
 def _rows(translation: Translation) -> Table:

@@ -8,7 +8,6 @@ from importlib import import_module
 from typing import NamedTuple
 
 from regard import __version__
-from regard.cli.parser import UsageError
 
 __all__ = ["main"]
 
@@ -53,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("regard"):
             raise
-        print(f"regard: this needs {error.name}: pip install 'regard[train,plot]'", file=sys.stderr)
+        package = error.name.partition(".")[0]
+        print(f"regard: this needs {package}: pip install 'regard[train,plot]'", file=sys.stderr)
         return 2
 
 
@@ -69,7 +69,7 @@ def _run(words: list[str]) -> int:
         if words[: len(names)] == names:
             run: Callable[[list[str]], int] = import_module(f"regard.cli.{command.module}").run
             return run(words[len(names) :])
-    raise UsageError(_unknown(words))
+    raise ValueError(_unknown(words))
 
 
 def _unknown(words: list[str]) -> str:

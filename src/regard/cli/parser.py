@@ -1,11 +1,12 @@
 """Argument parsing whose errors are one line and name the nearest thing that exists."""
 
 import re
+from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 __all__ = ["Namespace", "Parser", "UsageError", "require_text"]
 
@@ -27,15 +28,26 @@ def require_text(sentences: Sequence[str]) -> None:
             raise UsageError(f"sentence {number} is not UTF-8") from None
 
 
+class _Help(DefaultHelpFormatter, RawDescriptionHelpFormatter):
+    """Help that keeps the lines of a description as they are."""
+
+
 class Parser(ArgumentParser):
     """A parser that raises `UsageError` where others print their usage and leave."""
 
-    def parse_words(self, words: Sequence[str]) -> Namespace:
-        """Parse words in which flags may also stand before the last positional arguments."""
-        return self.parse_args(self._positionals_first(words))
+    def __init__(self, **options: Any) -> None:
+        # Whole flags only, so that a mistyped one is not taken for the beginning of another.
+        super().__init__(**options, formatter_class=_Help, allow_abbrev=False)
 
-    def _positionals_first(self, words: Sequence[str]) -> list[str]:
-        """Put flags, with their values, behind what stands alone."""
+    def parse_words(self, words: Sequence[str]) -> Namespace:
+        """Parse words in which flags may stand anywhere."""
+        return self.parse_args(self._flags_first(words))
+
+    def _flags_first(self, words: Sequence[str]) -> list[str]:
+        """Put flags, with their values, before what stands alone.
+
+        What holds a space is a sentence, even if it begins with a dash.
+        """
         valued = {
             flag for action in self._actions if action.nargs != 0 for flag in action.option_strings
         }
@@ -44,7 +56,7 @@ class Parser(ArgumentParser):
         for word in waiting:
             if word == "--":
                 alone += ["--", *waiting]
-            elif word.startswith("-") and len(word) > 1:
+            elif re.match(r"-\S+$", word):
                 flags += [word, *([self._value(word, waiting)] if word in valued else [])]
             else:
                 alone.append(word)

@@ -7,7 +7,7 @@ from pathlib import Path
 from regard.inspection.alignment import Alignment
 from regard.recipes.translation_system import Translation
 
-__all__ = ["alignment_of", "draw"]
+__all__ = ["alignment_of", "cut_notice", "draw"]
 
 
 def alignment_of(translation: Translation) -> Alignment:
@@ -17,6 +17,11 @@ def alignment_of(translation: Translation) -> Alignment:
         source=translation.source_tokens,
         target=translation.target_tokens,
     )
+
+
+def cut_notice(number: int, translation: Translation) -> str:
+    """Say that the end of a line was not read."""
+    return f"regard: line {number}: the last {translation.num_cut} tokens were not read"
 
 
 def draw(translation: Translation, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import re
 from pathlib import Path
 
 from regard.cli.parser import Namespace, Parser, UsageError
@@ -25,16 +26,9 @@ flags. The run directory keeps them all."""
 
 def run(words: list[str]) -> int:
     """Train, and say what it scores."""
-    parser = _parser(_recipe(words))
-    try:
-        given = parser.parse_args(words)
-    except UnicodeDecodeError as error:
-        raise UsageError(f"--config: not UTF-8 ({error}); convert the file to UTF-8") from None
+    parser, given = _parse(words)
     directory = RunDirectory(given.run or Path("runs") / given.recipe)
-    if given.resume:
-        settings = _stored(directory, parser, words)
-    else:
-        settings = _settings(parser.instantiate(given))
+    settings = _stored(directory, parser, words) if given.resume else _settings(parser, given)
     # Imported here: it brings in Lightning, which --help and mistakes need not wait for.
     from regard.recipes.translate import train_translator
 
@@ -47,6 +41,26 @@ def run(words: list[str]) -> int:
     if metrics:
         _report(metrics, directory)
     return 0
+
+
+def _parse(words: list[str]) -> tuple[Parser, Namespace]:
+    """Parse the words, all defaults taken from the recipe that they or their --config name."""
+    recipe = _recipe(words)
+    while True:
+        parser = _parser(recipe)
+        try:
+            given = parser.parse_args(words)
+        except UnicodeDecodeError as error:
+            raise UsageError(f"--config: not UTF-8 ({error}); convert the file to UTF-8") from None
+        except UsageError as error:
+            # What the parser says of a file that is no YAML, or no mapping, without naming it.
+            if re.search("Unexpected config|<(unicode|byte) string>", str(error)):
+                file = words[words.index("--config") + 1] if "--config" in words else "--config"
+                raise UsageError(f"{file} holds no settings in YAML: {error}") from None
+            raise
+        if given.recipe == recipe:
+            return parser, given
+        recipe = given.recipe
 
 
 def _recipe(words: list[str]) -> str:
@@ -90,9 +104,13 @@ def _parser(recipe: str) -> Parser:
     return parser
 
 
-def _settings(given: Namespace) -> TranslateSettings:
-    names = (field.name for field in dataclasses.fields(TranslateSettings))
-    return TranslateSettings(**{name: given[name] for name in names})
+def _settings(parser: Parser, given: Namespace) -> TranslateSettings:
+    names = [field.name for field in dataclasses.fields(TranslateSettings)]
+    for name in names:
+        if not isinstance(given[name], Namespace):
+            raise UsageError(f"{name} is a group of settings; got {given[name]}")
+    made = parser.instantiate(given)
+    return TranslateSettings(**{name: made[name] for name in names})
 
 
 MAY_CHANGE = ("data.folder", "data.train", "data.validation", "data.test", "training.progress")
@@ -129,6 +147,10 @@ def _report(metrics: dict[str, object], directory: RunDirectory) -> None:
 
     console = Console(highlight=False)
     console.print(figures_table(metrics))
-    console.print(f"kept in {directory.path}; next:", markup=False)
-    console.print(f"  regard translate {directory.path} --alignment", markup=False)
-    console.print(f"  tensorboard --logdir {directory.log}", markup=False)
+    console.print(
+        f"kept in {directory.path}; next:\n"
+        f"  regard translate {directory.path} --alignment\n"
+        f"  tensorboard --logdir {directory.log}",
+        markup=False,
+        soft_wrap=True,
+    )

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import alignment_of, draw
+from regard.cli.pictures import alignment_of, cut_notice, draw
 from regard.data.files import read_lines
 from regard.decoding.lengths import LENGTH_PENALTY
 from regard.inspection.terminal import HeatMap
@@ -43,8 +43,8 @@ def run(words: list[str]) -> int:
         texts, beam_size=given.beam, length_penalty=given.length_penalty, num_best=given.num_best
     )
     for number, translations in enumerate(_with_progress(found, len(texts)), start=1):
-        if cut := translations[0].num_cut:
-            print(f"regard: line {number}: the last {cut} tokens were not read", file=sys.stderr)
+        if translations[0].num_cut:
+            print(cut_notice(number, translations[0]), file=sys.stderr)
         _print(texts[number - 1], translations, given)
         if given.png and translations[0].target_tokens:
             draw(translations[0], _numbered(given.png, number, len(texts)))
@@ -83,6 +83,10 @@ def _check(given: Any) -> None:
     require_text(given.text)
     if given.file is not None and given.text:
         raise UsageError("give sentences or --file, not both")
+    if given.beam < 1:
+        raise UsageError(f"--beam must be at least 1; got {given.beam}")
+    if given.num_best < 1:
+        raise UsageError(f"--num_best must be at least 1; got {given.num_best}")
     if given.num_best > given.beam:
         raise UsageError(f"--num_best {given.num_best} needs --beam {given.num_best} or more")
     if given.png is not None and given.png.suffix.lower() not in (".png", ".svg", ".pdf"):

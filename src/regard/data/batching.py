@@ -182,10 +182,9 @@ class BatchLoader:
         """Go on, at the next iteration, where `state` was taken.
 
         Raises:
-            ValueError: if the state is from the middle of an epoch of other batches.
+            ValueError: if the state is from epochs of another number of batches.
         """
-        is_in_the_middle = 0 < state["num_given"] < state["num_batches"]
-        if is_in_the_middle and state["num_batches"] != len(self):
+        if state["num_batches"] != len(self):
             raise ValueError(
                 f"expected an epoch of {state['num_batches']} batches, got {len(self)};"
                 " go on with the same data, batch size and number of devices"

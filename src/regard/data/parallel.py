@@ -169,7 +169,11 @@ def _parquet(path: Path, source: str, target: str) -> Iterator[Pair]:
         except pa.ArrowException as error:
             reason = str(error).partition("\n")[0]
             raise DataError(f"{path}: not a parquet file ({reason})") from None
-    columns = (table.column(source).to_pylist(), table.column(target).to_pylist())
+    try:
+        columns = (table.column(source).to_pylist(), table.column(target).to_pylist())
+    except (KeyError, UnicodeDecodeError) as error:
+        reason = str(error).strip("'\"").partition("\n")[0]
+        raise DataError(f"{path}: '{source}' and '{target}' cannot be read ({reason})") from None
     for number, (first, second) in enumerate(zip(*columns, strict=True), start=1):
         where = f"{path}, row {number}"
         yield Pair(_text(first, source, where), _text(second, target, where))

@@ -6,9 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from regard.functional import masks
 from regard.functional.normalizers import softmax
 from regard.functional.precision import at_least_float32
-from regard.functional.scores import scaled_dot, split
+from regard.functional.scores import scaled_dot
+from regard.functional.splitting import split
 from regard.interfaces import Normalizer
 
 __all__ = ["attention", "attention_weights", "check", "scores_shape"]
@@ -91,7 +93,9 @@ def _scores(score: Callable[[Tensor, Tensor], Tensor], query: Tensor, key: Tenso
     parts = split(score, query, key)
     if parts is None:
         return score(query, key)
-    return parts.compare(at_least_float32(parts.query), at_least_float32(parts.key))
+    # Outside autocast, which would compare in half precision what has just been widened.
+    with torch.autocast(query.device.type, enabled=False):
+        return parts.compare(at_least_float32(parts.query), at_least_float32(parts.key))
 
 
 def scores_shape(query: Tensor, key: Tensor, value: Tensor | None = None) -> torch.Size:
@@ -131,11 +135,7 @@ def check(shape: torch.Size, *, bias: Tensor | None, mask: Tensor | None) -> Non
         TypeError: `mask` is not boolean.
         ValueError: `bias` or `mask` does not broadcast to `shape`.
     """
-    if mask is not None and mask.dtype != torch.bool:
-        raise TypeError(
-            f"mask must be boolean, True = may attend; got {mask.dtype}. "
-            "Numbers to be added to the scores are passed as bias."
-        )
+    masks.check_boolean(mask)
     for name, tensor in (("mask", mask), ("bias", bias)):
         if tensor is not None and not _broadcasts_to(tensor.shape, shape):
             raise ValueError(_misfit(name, tensor.shape, shape))

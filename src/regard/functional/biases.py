@@ -9,6 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from regard.functional.masks import offsets
+from regard.functional.precision import at_least_float32
+
 __all__ = ["alibi", "alibi_slopes", "gaussian", "relative_buckets", "relative_position"]
 
 
@@ -42,8 +45,7 @@ def alibi(
     >>> alibi(torch.tensor([0.5]), 1, 3)
     tensor([[[-1.0000, -0.5000, -0.0000]]])
     """
-    query = torch.arange(key_len - query_len, key_len, device=slopes.device)
-    distance = (query.unsqueeze(-1) - torch.arange(key_len, device=slopes.device)).abs()
+    distance = offsets(query_len, key_len, slopes.device).abs()
     return -slopes.view(-1, 1, 1) * distance.to(slopes.dtype)
 
 
@@ -73,8 +75,7 @@ def relative_buckets(
             "num_buckets must be a positive multiple of 4 and max_distance above a quarter of it; "
             f"got {num_buckets} and {max_distance}"
         )
-    query = torch.arange(key_len - query_len, key_len, device=device)
-    offset = torch.arange(key_len, device=device) - query.unsqueeze(-1)
+    offset = offsets(query_len, key_len, device)
     distance = offset.abs()
     far = torch.log(distance.clamp(min=1) / exact) / math.log(max_distance / exact)
     bucket = torch.where(
@@ -122,6 +123,10 @@ def gaussian(
     """
     if not isinstance(deviation, Tensor) and deviation <= 0:
         raise ValueError(f"deviation must be positive; got {deviation}")
-    positions = torch.arange(key_len, dtype=centre.dtype, device=centre.device)
-    spread = deviation.unsqueeze(-1) if isinstance(deviation, Tensor) else deviation
-    return -0.5 * ((positions - centre.unsqueeze(-1)) / spread).square()
+    # Half precision would not tell positions beyond a few hundred from each other.
+    wide = at_least_float32(centre)
+    positions = torch.arange(key_len, dtype=wide.dtype, device=centre.device)
+    spread = (
+        at_least_float32(deviation).unsqueeze(-1) if isinstance(deviation, Tensor) else deviation
+    )
+    return (-0.5 * ((positions - wide.unsqueeze(-1)) / spread).square()).to(centre.dtype)

@@ -9,7 +9,31 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-__all__ = ["causal", "combine", "document", "padding", "prefix", "window"]
+__all__ = [
+    "causal",
+    "check_boolean",
+    "combine",
+    "document",
+    "offsets",
+    "padding",
+    "prefix",
+    "window",
+]
+
+
+def check_boolean(mask: Tensor | None) -> None:
+    """Refuse a mask that is not boolean.
+
+    Source: the convention of this module.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if mask is not None and mask.dtype != torch.bool:
+        raise TypeError(
+            f"mask must be boolean, True = may attend; got {mask.dtype}. "
+            "Numbers to be added to the scores are passed as bias."
+        )
 
 
 def combine(*masks: Tensor | None) -> Tensor | None:
@@ -50,8 +74,16 @@ def padding(lengths: Int[Tensor, "*batch"], key_len: int) -> Bool[Tensor, "*batc
     return (positions < lengths.unsqueeze(-1)).unsqueeze(-2)
 
 
-def _offsets(query_len: int, key_len: int, device: torch.device | None) -> Int[Tensor, "query key"]:
-    """Return how far behind (negative) or ahead of (positive) its query each key stands."""
+def offsets(
+    query_len: int, key_len: int, device: torch.device | None = None
+) -> Int[Tensor, "query key"]:
+    """Return how far behind (negative) or ahead of (positive) its query each key stands.
+
+    Source: the convention of this module, that the last query stands at the last key.
+
+    >>> offsets(1, 3)
+    tensor([[-2, -1,  0]])
+    """
     query = torch.arange(key_len - query_len, key_len, device=device)
     key = torch.arange(key_len, device=device)
     return key - query.unsqueeze(-1)
@@ -68,7 +100,7 @@ def causal(
     tensor([[ True,  True, False],
             [ True,  True,  True]])
     """
-    return _offsets(query_len, key_len, device) <= 0
+    return offsets(query_len, key_len, device) <= 0
 
 
 def window(
@@ -90,8 +122,8 @@ def window(
     """
     if before < 0 or after < 0:
         raise ValueError(f"before and after count keys, 0 or more; got {before} and {after}")
-    offsets = _offsets(query_len, key_len, device)
-    return (offsets >= -before) & (offsets <= after)
+    offset = offsets(query_len, key_len, device)
+    return (offset >= -before) & (offset <= after)
 
 
 def document(

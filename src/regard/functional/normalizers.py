@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from regard.functional.masks import check_boolean
 from regard.functional.precision import at_least_float32
 
 __all__ = ["entmax", "entmax15", "hardmax", "sigmoid", "softmax", "sparsemax"]
@@ -28,11 +29,7 @@ def _where_allowed(
     An empty row is normalised as if nothing were masked and zeroed afterwards, so that neither its
     weights nor its gradient ever are NaN.
     """
-    if mask is not None and mask.dtype != torch.bool:
-        raise TypeError(
-            f"mask must be boolean, True = may attend; got {mask.dtype}. "
-            "Numbers to be added to the scores are passed as bias."
-        )
+    check_boolean(mask)
     if scores.shape[-1] == 0:
         return scores
     wide = at_least_float32(scores)

@@ -8,9 +8,7 @@ parameters with `functools.partial`, or use the modules of `regard.nn`, which ow
 Scores are computed in at least float32 and returned in the dtype of their input.
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -18,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.functional.precision import at_least_float32
+from regard.functional.splitting import compared, comparison, splits_into
 from regard.interfaces import Split
 
 __all__ = [
@@ -30,42 +29,11 @@ __all__ = [
     "inner_product",
     "inverse_distance",
     "location",
+    "project",
     "scaled_dot",
-    "split",
     "tanh_energy",
     "unit",
 ]
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def split(score: Callable[..., Tensor], query: Tensor, key: Tensor) -> Split | None:
-    """Take a score apart at this query and key, or return None where that cannot be done.
-
-    Works for the scores of this module, for a `functools.partial` of one, and for score modules.
-    """
-    function, bound = (score.func, score.keywords) if isinstance(score, partial) else (score, {})
-    if isinstance(score, partial) and score.args:
-        return None
-    take_apart: Callable[..., Split] | None = getattr(function, "split", None)
-    return None if take_apart is None else take_apart(query, key, **bound)
-
-
-def _splits_into(take_apart: Callable[..., Split]) -> Callable[[Function], Function]:
-    def attach(function: Function) -> Function:
-        function.split = take_apart  # type: ignore[attr-defined]
-        return function
-
-    return attach
-
-
-def _comparison(function: Function) -> Function:
-    """Mark a function whose arguments are already projected: it splits into itself."""
-
-    def take_apart(query: Tensor, key: Tensor, **bound: Any) -> Split:
-        return Split(query, key, partial(function, **bound) if bound else function)
-
-    return _splits_into(take_apart)(function)
 
 
 def _check_same_width(query: Tensor, key: Tensor) -> None:
@@ -79,7 +47,7 @@ def _check_same_width(query: Tensor, key: Tensor) -> None:
 # Comparisons: of vectors that are already projected.
 
 
-@_comparison
+@comparison
 def inner_product(
     query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
 ) -> Float[Tensor, "*#batch query key"]:
@@ -100,7 +68,7 @@ def inner_product(
     return query @ key.transpose(-2, -1)
 
 
-@_comparison
+@comparison
 def tanh_energy(
     query: Float[Tensor, "*#batch query hidden"],
     key: Float[Tensor, "*#batch key hidden"],
@@ -132,7 +100,7 @@ def tanh_energy(
     return scores.to(query.dtype)
 
 
-@_comparison
+@comparison
 def inverse_distance(
     query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
 ) -> Float[Tensor, "*#batch query key"]:
@@ -162,7 +130,21 @@ def inverse_distance(
 # Scores: a projection of each side, then a comparison.
 
 
-def _project(vectors: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def project(
+    vectors: Float[Tensor, "*batch width"],
+    weight: Float[Tensor, "projected _"],
+    bias: Float[Tensor, " projected"] | None = None,
+) -> Float[Tensor, "*batch projected"]:
+    """Map vectors linearly, by the weight of an `nn.Linear`.
+
+    Source: the projections of `bilinear`, `additive` and `concat`.
+
+    Raises:
+        ValueError: weight is for vectors of another width.
+
+    >>> project(torch.ones(2), torch.tensor([[1.0, 2.0]]))
+    tensor([3.])
+    """
     if vectors.shape[-1] != weight.shape[-1]:
         raise ValueError(
             f"the weight projects vectors of width {weight.shape[-1]}; got {vectors.shape[-1]}"
@@ -170,7 +152,11 @@ def _project(vectors: Tensor, weight: Tensor, bias: Tensor | None = None) -> Ten
     return F.linear(vectors, weight, bias)
 
 
-@_splits_into(lambda query, key: Split(query, key, inner_product))
+def _split_dot(query: Tensor, key: Tensor) -> Split:
+    return Split(query, key, inner_product)
+
+
+@splits_into(_split_dot)
 def dot(
     query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
 ) -> Float[Tensor, "*#batch query key"]:
@@ -184,10 +170,14 @@ def dot(
     >>> dot(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]))
     tensor([[11.]])
     """
-    return inner_product(query, key)
+    return compared(_split_dot(query, key))
 
 
-@_splits_into(lambda query, key: Split(query * query.shape[-1] ** -0.5, key, inner_product))
+def _split_scaled_dot(query: Tensor, key: Tensor) -> Split:
+    return Split(query * query.shape[-1] ** -0.5, key, inner_product)
+
+
+@splits_into(_split_scaled_dot)
 def scaled_dot(
     query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
 ) -> Float[Tensor, "*#batch query key"]:
@@ -201,10 +191,14 @@ def scaled_dot(
     >>> scaled_dot(torch.ones(1, 4), torch.ones(1, 4))
     tensor([[2.]])
     """
-    return inner_product(query * query.shape[-1] ** -0.5, key)
+    return compared(_split_scaled_dot(query, key))
 
 
-@_splits_into(lambda query, key, weight: Split(_project(query, weight.mT), key, inner_product))
+def _split_bilinear(query: Tensor, key: Tensor, weight: Tensor) -> Split:
+    return Split(project(query, weight.mT), key, inner_product)
+
+
+@splits_into(_split_bilinear)
 def bilinear(
     query: Float[Tensor, "*#batch query query_dim"],
     key: Float[Tensor, "*#batch key key_dim"],
@@ -224,7 +218,7 @@ def bilinear(
     >>> bilinear(torch.ones(1, 2), torch.ones(1, 3), weight=torch.ones(2, 3))
     tensor([[6.]])
     """
-    return inner_product(_project(query, weight.mT), key)
+    return compared(_split_bilinear(query, key, weight))
 
 
 def unit(vectors: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
@@ -244,7 +238,7 @@ def _split_cosine(query: Tensor, key: Tensor, temperature: float | Tensor = 1.0)
     return Split(unit(query) / temperature, unit(key), inner_product)
 
 
-@_splits_into(_split_cosine)
+@splits_into(_split_cosine)
 def cosine(
     query: Float[Tensor, "*#batch query width"],
     key: Float[Tensor, "*#batch key width"],
@@ -268,17 +262,25 @@ def cosine(
     >>> cosine(torch.tensor([[3.0, 0.0]]), torch.tensor([[2.0, 0.0], [0.0, 5.0]]))
     tensor([[1., 0.]])
     """
-    parts = _split_cosine(query, key, temperature)
-    return inner_product(parts.query, parts.key)
+    return compared(_split_cosine(query, key, temperature))
 
 
-@_splits_into(
-    lambda query, key, query_weight, key_weight, energy, bias=None: Split(
-        _project(query, query_weight),
-        _project(key, key_weight, bias),
+def _split_additive(
+    query: Tensor,
+    key: Tensor,
+    query_weight: Tensor,
+    key_weight: Tensor,
+    energy: Tensor,
+    bias: Tensor | None = None,
+) -> Split:
+    return Split(
+        project(query, query_weight),
+        project(key, key_weight, bias),
         partial(tanh_energy, energy=energy),
     )
-)
+
+
+@splits_into(_split_additive)
 def additive(
     query: Float[Tensor, "*#batch query query_dim"],
     key: Float[Tensor, "*#batch key key_dim"],
@@ -303,9 +305,7 @@ def additive(
     >>> additive(q, k, query_weight=weight, key_weight=weight, energy=torch.ones(2))
     tensor([[0.]])
     """
-    return tanh_energy(
-        _project(query, query_weight), _project(key, key_weight, bias), energy=energy
-    )
+    return compared(_split_additive(query, key, query_weight, key_weight, energy, bias))
 
 
 def _split_concat(query: Tensor, key: Tensor, weight: Tensor, energy: Tensor) -> Split:
@@ -317,13 +317,13 @@ def _split_concat(query: Tensor, key: Tensor, weight: Tensor, energy: Tensor) ->
         )
     query_weight, key_weight = weight.split([query.shape[-1], key.shape[-1]], dim=-1)
     return Split(
-        F.linear(query, query_weight),
-        F.linear(key, key_weight),
+        project(query, query_weight),
+        project(key, key_weight),
         partial(tanh_energy, energy=energy),
     )
 
 
-@_splits_into(_split_concat)
+@splits_into(_split_concat)
 def concat(
     query: Float[Tensor, "*#batch query query_dim"],
     key: Float[Tensor, "*#batch key key_dim"],
@@ -346,8 +346,7 @@ def concat(
     >>> concat(q, k, weight=torch.zeros(4, 5), energy=torch.ones(4))
     tensor([[0.]])
     """
-    parts = _split_concat(query, key, weight, energy)
-    return tanh_energy(parts.query, parts.key, energy=energy)
+    return compared(_split_concat(query, key, weight, energy))
 
 
 def location(
@@ -380,7 +379,7 @@ def location(
     return scores.expand(*batch, *scores.shape[-2:])
 
 
-@_splits_into(lambda query, key: Split(query, key, inverse_distance))
+@splits_into(lambda query, key: Split(query, key, inverse_distance))
 def distance(
     query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
 ) -> Float[Tensor, "*#batch query key"]:

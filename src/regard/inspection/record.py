@@ -152,7 +152,9 @@ def record(model: nn.Module) -> Iterator[Record]:
             f"{type(model).__name__} has no attention layer: none of its modules has a method "
             "`weights` that takes what calling it takes"
         )
-    records = {name: LayerRecord(name, layer) for name, layer in layers.items()}
+    records = {
+        name: LayerRecord(name or type(layer).__name__, layer) for name, layer in layers.items()
+    }
     handles = [
         layer.register_forward_hook(records[name].keep, with_kwargs=True)
         for name, layer in layers.items()

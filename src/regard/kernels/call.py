@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from regard.functional.scores import split
+from regard.functional.splitting import split
 from regard.interfaces import Normalizer
 
 __all__ = ["Call", "take_apart"]

@@ -73,9 +73,7 @@ class AttentionPooling(nn.Module):
         self, sequence: Tensor, lengths: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         key = torch.tanh(self.projection(sequence))
-        return key, None if lengths is None else masks.padding(
-            lengths.to(sequence.device), sequence.shape[-2]
-        )
+        return key, _padding(sequence, lengths)
 
 
 class LastStateAttention(nn.Module):
@@ -118,11 +116,7 @@ class LastStateAttention(nn.Module):
         lengths: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch output_dim"]:
         """Merge the last of `lengths` states with its context; an empty sequence gives 0."""
-        mask = (
-            None
-            if lengths is None
-            else masks.padding(lengths.to(sequence.device), sequence.shape[-2])
-        )
+        mask = _padding(sequence, lengths)
         state = _last_state(sequence, lengths)
         context = self.attention(state, self.attention.memory(sequence, sequence, mask))
         merged = torch.cat([context, state], dim=-1).squeeze(-2)
@@ -134,13 +128,15 @@ class LastStateAttention(nn.Module):
         lengths: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch 1 length"]:
         """Return how much the last state attends to each, without dropout."""
-        mask = (
-            None
-            if lengths is None
-            else masks.padding(lengths.to(sequence.device), sequence.shape[-2])
-        )
+        mask = _padding(sequence, lengths)
         memory = self.attention.memory(sequence, sequence, mask)
         return self.attention.weights(_last_state(sequence, lengths), memory)
+
+
+def _padding(sequence: Tensor, lengths: Tensor | None) -> Tensor | None:
+    if lengths is None:
+        return None
+    return masks.padding(lengths.to(sequence.device), sequence.shape[-2])
 
 
 def _last_state(

@@ -116,7 +116,7 @@ class BilinearScore(ScoreModule):
     def project_query(
         self, query: Float[Tensor, "*batch query query_dim"]
     ) -> Float[Tensor, "*batch query key_dim"]:
-        return query @ self.weight
+        return scores.project(query, self.weight.mT)
 
 
 class CosineScore(ScoreModule):
@@ -204,12 +204,12 @@ class ConcatScore(ScoreModule):
     def project_query(
         self, query: Float[Tensor, "*batch query query_dim"]
     ) -> Float[Tensor, "*batch query hidden"]:
-        return nn.functional.linear(query, self.weight[:, : self.query_dim])
+        return scores.project(query, self.weight[:, : self.query_dim])
 
     def project_key(
         self, key: Float[Tensor, "*batch key key_dim"]
     ) -> Float[Tensor, "*batch key hidden"]:
-        return nn.functional.linear(key, self.weight[:, self.query_dim :])
+        return scores.project(key, self.weight[:, self.query_dim :])
 
 
 class LocationScore(ScoreModule):

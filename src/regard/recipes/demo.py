@@ -38,6 +38,8 @@ def train_date_reader(
     if run.finished:
         report(f"{run.path} holds a trained date reader; remove it to train again")
         metrics = run.metrics()
+        if "test" not in metrics:
+            raise RunError(f"{run.path} does not say what it scores; remove it to train again")
     else:
         metrics = train_translator(settings, run, resume=run.path.exists(), report=report)
     shown = _shown(load_splits(settings.data))

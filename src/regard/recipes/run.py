@@ -62,12 +62,15 @@ def read_settings(run: RunDirectory) -> TranslateSettings:
         raise RunError(
             f"{run.path} holds a {config.get('system')!r} system, unknown to this version"
         )
-    if not isinstance(config.get("settings"), dict):
+    settings_kept = config.get("settings")
+    if not isinstance(settings_kept, dict) or not all(
+        isinstance(group, dict) for group in settings_kept.values()
+    ):
         raise RunError(f"{run.path / 'config.json'} is damaged: it holds no settings")
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(TranslateSettings, "settings")
     try:
-        parsed = parser.parse_object({"settings": config["settings"]})
+        parsed = parser.parse_object({"settings": settings_kept})
         settings: TranslateSettings = parser.instantiate(parsed).settings
     except (ArgumentError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())

@@ -64,14 +64,13 @@ def train_translator(
     watcher = ValidationTranslator(system, splits.validation.pairs, report)
     trainer = make_trainer(settings.training, run, [timer, watcher])
     loaders = _loaders(settings.training, encoded, trainer)
-    checkpoint = run.checkpoint() if resume else None
+    module = TranslationTraining(system.model, settings.training, num_batches=len(loaders[0]))
+    checkpoint = run.checkpoint(module) if resume else None
     # Only now, when nothing that a user may have to mend is left to go wrong.
     if not resume and is_first_process():
         run.create(
             {"system": "translate", "settings": _plain(settings)}, lambda at: _save(system, at)
         )
-    num_batches = len(loaders[0])
-    module = TranslationTraining(system.model, settings.training, num_batches=num_batches)
     _fit(trainer, module, loaders, checkpoint)
     if not trainer.is_global_zero:
         return {}

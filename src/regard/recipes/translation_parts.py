@@ -90,11 +90,19 @@ def _columns(settings: DataSettings) -> tuple[str, str]:
 
 
 def _files(path: Path, source: str, target: str) -> Files:
+    if not path.name:
+        raise DataError("the name of a file is empty")
     if TABLE_SUFFIXES & {suffix.lower() for suffix in path.suffixes}:
         return path
     first, second = (
         plain_or_gz(path.with_name(f"{path.name}.{ending}")) for ending in (source, target)
     )
+    if not first.exists() and not second.exists():
+        raise DataError(
+            f"there is neither {first} nor {second}; name the endings of the two files with "
+            "data.source and data.target, or give one file with two columns: "
+            f"{', '.join(sorted(TABLE_SUFFIXES))}"
+        )
     return first, second
 
 

@@ -24,7 +24,7 @@ def at_least(smallest: int) -> Limit:
 
 
 def check_limits(settings: object, group: str, **limits: Limit) -> None:
-    """Hold the settings to the limits of their names; None is no number and always allowed.
+    """Hold the settings to the limits of their names; None stands only where it is the default.
 
     Args:
         group: what stands before the names where a user writes them.
@@ -32,6 +32,9 @@ def check_limits(settings: object, group: str, **limits: Limit) -> None:
     Raises:
         ValueError: a number is not allowed.
     """
+    for name, value in vars(settings).items():
+        if value is None and getattr(type(settings), name) is not None:
+            raise ValueError(f"{group}.{name} must have a value; leave it out for the default")
     for name, limit in limits.items():
         value = getattr(settings, name)
         if value is not None and not limit.allows(value):

@@ -32,6 +32,13 @@ FORMAT = 1
 """The format of run directories that this version writes, and the newest that it reads."""
 
 
+_DAMAGE = (
+    *(OSError, RuntimeError, ValueError, pickle.UnpicklingError),
+    *(AttributeError, LookupError, TypeError),  # of what holds something else
+)
+"""What is raised when a checkpoint is read that is none."""
+
+
 class RunError(ValueError):
     """A run directory cannot be used; the message says why and what to do."""
 
@@ -65,6 +72,8 @@ class RunDirectory:
         Raises:
             RunError: something does.
         """
+        if self.path.exists() and not (self.path / "config.json").exists():
+            raise RunError(f"{self.path} exists already and is no run; choose another --run")
         if self.path.exists():
             raise RunError(
                 f"{self.path} exists already: continue it with --resume, or choose another --run"
@@ -106,28 +115,32 @@ class RunDirectory:
             )
         return config
 
-    def checkpoint(self) -> Path | None:
+    def checkpoint(self, module: nn.Module) -> Path | None:
         """Return the checkpoint to resume from; None if training was stopped before the first.
 
+        Args:
+            module: what is trained, which the checkpoint must fit.
+
         Raises:
-            RunError: it is damaged.
+            RunError: it is damaged or another model's, or that of the best epoch is.
         """
         path = self.checkpoints / "last.ckpt"
         if not path.exists():
             return None
-        try:
-            # Mapped, not read: a cut file is found out all the same, and a large one costs nothing.
-            torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except (RuntimeError, ValueError, OSError, pickle.UnpicklingError) as error:
-            raise RunError(
-                f"{path} is damaged and cannot be resumed: {_brief(error)}; train again with "
-                "another --run"
-            ) from error
+        callbacks = _read_checkpoint(path, module).get("callbacks", {}).values()
+        for best in {state.get("best_model_path") for state in callbacks} - {None, ""}:
+            _read_checkpoint(self.checkpoints / Path(best).name, module)
         return path
 
     def metrics(self) -> dict[str, Any]:
-        """Read what was measured; nothing before training has ended."""
-        return self._read("metrics.json") if (self.path / "metrics.json").exists() else {}
+        """Read what was measured; nothing before training has ended.
+
+        Raises:
+            RunError: training has ended, but what was measured is missing or damaged.
+        """
+        if not self.finished:
+            return {}
+        return self._read("metrics.json")
 
     def save_metrics(self, metrics: dict[str, Any]) -> None:
         with replacing(self.path / "metrics.json") as draft:
@@ -163,11 +176,27 @@ class RunDirectory:
             content = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             raise RunError(f"{self.path} is not a whole run directory: {name} is missing") from None
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             raise RunError(f"{path} cannot be read: {error}") from error
         if not isinstance(content, dict):
             raise RunError(f"{path} is damaged: it holds {type(content).__name__}, not an object")
         return content
+
+
+def _read_checkpoint(path: Path, module: nn.Module) -> dict[str, Any]:
+    advice = "train again with another --run"
+    try:
+        # Mapped, not read: a cut file is found out all the same, and a large one costs nothing.
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        kept = {name: tensor.shape for name, tensor in content["state_dict"].items()}
+        content["pytorch-lightning_version"]
+    except _DAMAGE as error:
+        raise RunError(
+            f"{path} is damaged and cannot be resumed: {_brief(error)}; {advice}"
+        ) from error
+    if kept != {name: tensor.shape for name, tensor in module.state_dict().items()}:
+        raise RunError(f"{path} is another model's and cannot be resumed; {advice}")
+    return dict(content)
 
 
 def _brief(error: Exception) -> str:

@@ -1,0 +1,180 @@
+"""How each program that the documentation names is tried, in the folder of a reader."""
+
+import argparse
+import itertools
+import os
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import pytest
+from torch.distributed.run import get_args_parser
+
+from regard.cli.main import main
+from tests.guards.tree import ROOT
+
+PLACEHOLDERS = {"NAME": "recurrent_translator"}
+"""What stands in the documentation for whatever a reader chooses."""
+
+
+class Line(NamedTuple):
+    """A command as a shell would take it apart."""
+
+    words: list[str]
+    input_file: str | None
+    output_file: str | None
+
+
+def parse(text: str) -> Line:
+    """Take a command apart, with its placeholders filled in."""
+    words = [PLACEHOLDERS.get(word, word) for word in shlex.split(text, comments=True)]
+    input_file = output_file = None
+    if words[0] == "cat" and words[2:3] == ["|"]:
+        input_file, words = words[1], words[3:]
+    if words[-2:-1] == [">"]:
+        output_file, words = words[-1], words[:-2]
+    return Line(words, input_file, output_file)
+
+
+def try_command(
+    text: str, capsys: pytest.CaptureFixture[str], patched: pytest.MonkeyPatch
+) -> str | None:
+    """Run a documented command in the current folder; return what is wrong with it, if anything."""
+    line = parse(text)
+    program, *words = line.words
+    if program not in PROGRAMS:
+        return f"nobody knows how to try {program}: add it to PROGRAMS in tests/cli/programs.py"
+    capsys.readouterr()
+    with Path(line.input_file or os.devnull).open(encoding="utf-8") as typed:
+        patched.setattr(sys, "stdin", typed)
+        try:
+            code = PROGRAMS[program](words)
+        except SystemExit as left:
+            code = left.code
+    printed = capsys.readouterr()
+    if code not in (0, None):
+        return (
+            f"ended with {code}\n  {printed.err.strip()}\n  If the command is right, and the "
+            "reader only lacks what it names, add that to tests/cli/reader.py"
+        )
+    if line.output_file:
+        Path(line.output_file).write_text(printed.out, "utf-8")
+    unwritten = [name for name in _promised(words) if not Path(name).is_file()]
+    return f"did not write {', '.join(unwritten)}" if unwritten else None
+
+
+def _promised(words: list[str]) -> list[str]:
+    """Return the files that a command is asked to write."""
+    return [name for flag, name in itertools.pairwise(words) if flag in ("--html", "--png")]
+
+
+def _regard(words: list[str]) -> Any:
+    if words[:2] == ["train", "translate"]:
+        if "--resume" in words:
+            interrupt(Path(words[words.index("--run") + 1]))
+        elif not {"--help", "--print_config"} & set(words):
+            # Documents show several trainings to choose from; a reader does not do them all.
+            shutil.rmtree("runs", ignore_errors=True)
+    return main(words)
+
+
+def interrupt(run: Path) -> None:
+    """Leave a finished run as if it had been stopped after its last epoch."""
+    for name in ("metrics.json", "model.safetensors"):
+        (run / name).unlink()
+
+
+def _torchrun(words: list[str]) -> Any:
+    """Run in this process alone what torchrun would start in several."""
+    given = get_args_parser().parse_args(words)
+    if not given.module or given.training_script != "regard.cli.main":
+        return "torchrun must start -m regard.cli.main"
+    return _regard(given.training_script_args)
+
+
+def _script(takes: Callable[[list[str]], Any], path: Path, words: list[str]) -> Any:
+    """Check that a script can be started, and that it takes the words."""
+    if not os.access(path, os.X_OK):
+        return f"{path} cannot be executed"
+    checked = subprocess.run(["sh", "-n", path], check=False)
+    return checked.returncode or takes(words)
+
+
+def _takes_nothing(words: list[str]) -> str | None:
+    return f"scripts/check takes no {words}" if words else None
+
+
+def _takes_pytest(words: list[str]) -> str | None:
+    named = [
+        word
+        for before, word in itertools.pairwise(["", *words])
+        if not word.startswith("-") and before not in ("-k", "-m")
+    ]
+    missing = [word for word in named if not (ROOT / word).exists()]
+    return f"there is no {', '.join(missing)}" if missing else None
+
+
+def _takes_extras(words: list[str]) -> str | None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = {extra for word in words for extra in word.split(",")}
+    missing = named - set(project["optional-dependencies"])
+    return f"pyproject.toml has no extra {', '.join(missing)}" if missing else None
+
+
+def _takes_mkdocs(words: list[str]) -> str | None:
+    return None if words in ([], ["build"], ["serve"]) else f"MkDocs is not known to take {words}"
+
+
+class _ParsedError(Exception):
+    """A benchmark has read its arguments, and would begin."""
+
+
+def _takes_benchmark(words: list[str]) -> str | None:
+    """Start the benchmark, but for what comes after its arguments."""
+    if not words:
+        return None
+    path = ROOT / "benchmarks" / f"{words[0]}.py"
+    if not path.is_file():
+        return f"there is no {path}"
+    parse_args = argparse.ArgumentParser.parse_args
+
+    def parse_and_stop(parser: argparse.ArgumentParser) -> NoReturn:
+        raise _ParsedError(parse_args(parser))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+        patched.setattr(sys, "argv", words)
+        try:
+            runpy.run_path(str(path), run_name="__main__")
+        except _ParsedError as parsed:
+            given = vars(parsed.args[0]).values()
+            missing = [str(at) for at in given if isinstance(at, Path) and not at.exists()]
+            return f"there is no {', '.join(missing)}" if missing else None
+    return f"{path} reads no arguments"
+
+
+SCRIPTS: dict[str, Callable[[list[str]], Any]] = {
+    "bench": _takes_benchmark,
+    "check": _takes_nothing,
+    "demo": lambda words: main(["demo", *words]),
+    "docs": _takes_mkdocs,
+    "install": _takes_extras,
+    "test": _takes_pytest,
+}
+
+PROGRAMS: dict[str, Callable[[list[str]], Any]] = {
+    "regard": _regard,
+    "torchrun": _torchrun,
+    **{
+        f"scripts/{name}": partial(_script, takes, ROOT / "scripts" / name)
+        for name, takes in SCRIPTS.items()
+    },
+}
+"""What a documented line may begin with; each returns 0 or None, or what is wrong."""
