@@ -10,13 +10,12 @@ tutorials', on the same batch of 128 sentences with lengths like Multi30k's; and
 
 import argparse
 import random
-import statistics
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
 import torch
+from _timing import medians
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
@@ -89,13 +88,13 @@ def main() -> None:
         ("training step, bfloat16 against float32", (None, torch.bfloat16)),
         ("training step, bfloat16 against bfloat16", (torch.bfloat16, torch.bfloat16)),
     ):
-        _add(table, name, *_alternate(*_training_steps(*precisions), given.repeats))
+        _add(table, name, *medians(_training_steps(*precisions), repeats=given.repeats))
     system, sentences = _decoding(given.run, given.folder)
     one_by_one, batched = _decoders(system, sentences)
     _add(
         table,
         f"greedy, {len(sentences):,} sentences one by one | in batches",
-        *_alternate(one_by_one, batched, repeats=1 if given.repeats < 3 else 3, warmup=0),
+        *medians((one_by_one, batched), repeats=1 if given.repeats < 3 else 3, warmup=0),
     )
     Console().print(table)
 
@@ -171,20 +170,6 @@ def _decoders(
         system.decode(sentences)
 
     return one_by_one, batched
-
-
-def _alternate(
-    first: Callable[[], None], second: Callable[[], None], repeats: int, warmup: int = 1
-) -> tuple[float, float]:
-    """Return the median seconds of either, run in turn."""
-    seconds: tuple[list[float], list[float]] = ([], [])
-    for repeat in range(warmup + repeats):
-        for side, run in enumerate((first, second)):
-            start = time.perf_counter()
-            run()
-            if repeat >= warmup:
-                seconds[side].append(time.perf_counter() - start)
-    return statistics.median(seconds[0]), statistics.median(seconds[1])
 
 
 def _add(table: Table, name: str, taught: float, ours: float) -> None:

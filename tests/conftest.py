@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,16 @@ def seed() -> None:
     """Start every test from the same random state, whatever ran before it."""
     random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def compile_only_where_that_is_tested(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run what kernels compile line by line: type checks cannot be compiled."""
+    if request.node.get_closest_marker("compiled"):
+        yield
+    else:
+        with torch.compiler.set_stance("force_eager"):
+            yield
 
 
 class ToyRun(NamedTuple):

@@ -1,7 +1,7 @@
 """Calls of attention for tests: a score, a normalizer, and inputs drawn for them."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,6 +12,8 @@ from torch import Tensor
 import regard
 from regard import kernels
 from regard.interfaces import Normalizer
+from regard.kernels.call import take_apart
+from regard.kernels.dispatch import TABLE
 from tests.cases import NORMALIZERS, SCORES, NormalizerCase, ScoreCase
 from tests.drawing import draws
 
@@ -134,7 +136,7 @@ def question(
 
 
 class Call(NamedTuple):
-    """A pair, computed by the reference or by the best kernel for it."""
+    """A pair, computed by one of the kernels."""
 
     pair: Pair
     kernel: str
@@ -146,18 +148,17 @@ class Call(NamedTuple):
 
     def kernel_only(self) -> AbstractContextManager[None]:
         """Let the kernel compute what is asked in the block."""
-        return nullcontext() if self.kernel == "best" else kernels.only(self.kernel)
+        return kernels.only(self.kernel)
 
 
-def _has_fast_kernel(pair: Pair) -> bool:
-    asked = question(pair)
-    return "reference: runs" not in kernels.explain(
-        asked.query, asked.key, asked.value, **asked.options
-    )
+def takers(asked: Question) -> list[str]:
+    """Return the kernels that take a question, the reference last."""
+    call = take_apart(asked.query, asked.key, asked.value, **asked.options)
+    return [kernel.name for kernel in TABLE if kernel.refuses(call) is None]
 
 
-CALLS = [
-    *(Call(pair, "reference") for pair in PAIRS),
-    *(Call(pair, "best") for pair in PAIRS if _has_fast_kernel(pair)),
-]
-"""Every pair by the reference, and once more by another kernel where there is one."""
+CALLS = [Call(pair, kernel) for pair in PAIRS for kernel in takers(question(pair))]
+"""Every pair by every kernel that takes it."""
+
+FAST_CALLS = [call for call in CALLS if call.kernel != "reference"]
+"""Those that the reference must confirm."""

@@ -151,6 +151,7 @@ def _takes_benchmark(words: list[str]) -> str | None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
         patched.setattr(sys, "argv", words)
+        patched.syspath_prepend(path.parent)  # as Python does for a script
         try:
             runpy.run_path(str(path), run_name="__main__")
         except _ParsedError as parsed:

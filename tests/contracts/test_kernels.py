@@ -1,5 +1,8 @@
 """A kernel gives what the reference gives, forward and backward, or says why it does not."""
 
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,9 +12,9 @@ from regard import kernels, normalizers, scores
 from regard.kernels.dispatch import TABLE
 from tests.cases import NORMALIZERS, SCORES, NormalizerCase, ScoreCase, over
 from tests.drawing import draws
-from tests.questions import CALLS, PAIRS, Call, Pair, Question, leaf, question
+from tests.questions import CALLS, FAST_CALLS, PAIRS, Call, Question, leaf, question
 
-FAST = [call.pair for call in CALLS if call.kernel == "best"]
+ONE_OF_EACH = {call.kernel: call for call in reversed(FAST_CALLS)}
 
 BATCHES: list[tuple[int, ...]] = [(), (2,), (2, 3), (2, 3, 2), (2, 1, 3, 2)]
 
@@ -23,14 +26,14 @@ TOLERANCE = {
 }
 
 
-def assert_same_as_reference(asked: Question) -> None:
-    """Compare context and gradients of the best kernel with those of the reference."""
+def assert_same_as_reference(asked: Question, kernel: str) -> None:
+    """Compare context and gradients of a kernel with those of the reference."""
     answers = []
     cotangent = draws(9, asked.query.dtype)(*asked.context().shape)
-    for call in (Call(PAIRS[0], "best"), Call(PAIRS[0], "reference")):
-        with call.kernel_only():
+    for name in (kernel, "reference"):
+        with kernels.only(name):
             context = asked.context()
-        answers.append((context, asked.gradients_of(context, cotangent)))
+            answers.append((context, asked.gradients_of(context, cotangent)))
     (context, gradients), (wanted, wanted_gradients) = answers
     tolerance = TOLERANCE[asked.query.dtype]
     torch.testing.assert_close(context, wanted, rtol=tolerance, atol=tolerance)
@@ -55,53 +58,56 @@ def masks_of(batch: tuple[int, ...], query_len: int, key_len: int) -> dict[str, 
 @pytest.mark.parametrize("batch", BATCHES, ids=str)
 @pytest.mark.parametrize("mask", masks_of((), 1, 1))
 @pytest.mark.parametrize("biased", ["no bias", "bias", "bias of keys"])
+@over([ONE_OF_EACH["inner_product"], ONE_OF_EACH["tanh_energy"]])
 def test_fast_is_the_reference_whatever_mask_and_bias(
-    batch: tuple[int, ...], mask: str, biased: str
+    case: Call, batch: tuple[int, ...], mask: str, biased: str
 ) -> None:
-    asked = question(FAST[1], batch, query_len=3, key_len=5, value_dim=2)
+    asked = question(case.pair, batch, query_len=3, key_len=5, value_dim=2)
     bias = {
         "no bias": None,
         "bias": leaf(draws(4)(*batch, 3, 5)),
         "bias of keys": leaf(draws(4)(5)),
     }[biased]
-    assert_same_as_reference(asked.having(mask=masks_of(batch, 3, 5)[mask], bias=bias))
+    asked = asked.having(mask=masks_of(batch, 3, 5)[mask], bias=bias)
+    assert_same_as_reference(asked, case.kernel)
 
 
-@over(FAST)
+@over(FAST_CALLS)
 @pytest.mark.parametrize(
     ("query_len", "key_len", "value_dim"), [(1, 1, 1), (1, 7, 4), (6, 2, 4), (4, 4, 9)]
 )
 def test_fast_is_the_reference_whatever_the_sizes(
-    case: Pair, query_len: int, key_len: int, value_dim: int
+    case: Call, query_len: int, key_len: int, value_dim: int
 ) -> None:
-    asked = question(case, query_len=query_len, key_len=key_len, value_dim=value_dim)
-    assert_same_as_reference(asked)
+    asked = question(case.pair, query_len=query_len, key_len=key_len, value_dim=value_dim)
+    assert_same_as_reference(asked, case.kernel)
     mask = draws(3)(query_len, key_len) > -0.3
-    assert_same_as_reference(asked.having(mask=mask))
+    assert_same_as_reference(asked.having(mask=mask), case.kernel)
 
 
-@over(FAST)
+@over(FAST_CALLS)
 @pytest.mark.parametrize("dtype", TOLERANCE)
-def test_fast_is_the_reference_in_every_dtype(case: Pair, dtype: torch.dtype) -> None:
-    asked = question(case, (2, 3), dtype=dtype).having(
+def test_fast_is_the_reference_in_every_dtype(case: Call, dtype: torch.dtype) -> None:
+    asked = question(case.pair, (2, 3), dtype=dtype).having(
         mask=draws(3)(3, 5) > -0.3, bias=leaf(draws(4, dtype)(2, 1, 3, 5))
     )
-    assert_same_as_reference(asked)
+    assert_same_as_reference(asked, case.kernel)
 
 
-@over(FAST)
-def test_shared_keys_and_values_broadcast(case: Pair) -> None:
-    asked = question(case, (2, 1))
-    asked = asked.having(query=leaf(draws(5)(2, 4, 3, case.score.query_dim)))
+@over(FAST_CALLS)
+def test_shared_keys_and_values_broadcast(case: Call) -> None:
+    asked = question(case.pair, (2, 1))
+    asked = asked.having(query=leaf(draws(5)(2, 4, 3, case.pair.score.query_dim)))
     assert asked.context().shape == (2, 4, 3, 6)
-    assert_same_as_reference(asked)
-    assert_same_as_reference(asked.having(mask=draws(3)(2, 1, 3, 5) > -0.3))
+    assert_same_as_reference(asked, case.kernel)
+    assert_same_as_reference(asked.having(mask=draws(3)(2, 1, 3, 5) > -0.3), case.kernel)
 
 
-def test_values_may_have_leading_axes_of_their_own() -> None:
-    asked = question(FAST[0], ()).having(value=leaf(draws(5)(4, 5, 2)))
+@over(FAST_CALLS)
+def test_values_may_have_leading_axes_of_their_own(case: Call) -> None:
+    asked = question(case.pair, ()).having(value=leaf(draws(5)(4, 5, 2)))
     assert asked.context().shape == (4, 3, 2)
-    assert_same_as_reference(asked.having(mask=draws(3)(3, 5) > -0.3))
+    assert_same_as_reference(asked.having(mask=draws(3)(3, 5) > -0.3), case.kernel)
 
 
 def test_grouped_queries_are_the_reference() -> None:
@@ -109,8 +115,8 @@ def test_grouped_queries_are_the_reference() -> None:
     query, memory = leaf(draws()(2, 3, 12)), leaf(draws(1)(2, 5, 12))
     mask, bias = draws(2)(2, 3, 5) > -0.3, draws(3)(6, 3, 5)
     answers = []
-    for call in (Call(PAIRS[0], "best"), Call(PAIRS[0], "reference")):
-        with call.kernel_only():
+    for kernel in ("inner_product", "reference"):
+        with kernels.only(kernel):
             context = layer(query, memory, memory, mask=mask, bias=bias)
         inputs = [query, memory, *layer.parameters()]
         answers.append([context, *torch.autograd.grad(context.square().sum(), inputs)])
@@ -130,40 +136,67 @@ def test_the_bias_of_half_precision_queries_is_not_rounded(dtype: torch.dtype) -
     torch.testing.assert_close(fused.double(), exact, rtol=2 * eps, atol=4 * eps)
 
 
+def explained(*tensors: Tensor, **options: Any) -> dict[str, str]:
+    """Return what is said of each kernel."""
+    said = kernels.explain(*tensors, **options).splitlines()
+    return dict(line.split(": ", maxsplit=1) for line in said)
+
+
 @over([case for case in SCORES if case.comparison == "inner_product"])
 def test_inner_products_with_softmax_run_fused(case: ScoreCase) -> None:
     query, key, score = draws()(3, case.query_dim), draws()(5, case.key_dim), case.bind(draws())
-    assert kernels.explain(query, key, key, score=score).splitlines() == [
-        "inner_product: runs",
-        "reference: not needed",
-    ]
+    assert explained(query, key, key, score=score) == {
+        "inner_product": "runs",
+        "tanh_energy": "it compares by tanh_energy; this score compares by inner_product",
+        "reference": "not needed",
+    }
 
 
 @over([case for case in SCORES if case.comparison != "inner_product"])
 def test_other_scores_are_explained(case: ScoreCase) -> None:
     query, key, score = draws()(3, case.query_dim), draws()(5, case.key_dim), case.bind(draws())
-    refusal, verdict = kernels.explain(query, key, key, score=score).splitlines()
-    compared_by = case.comparison or case.id
-    assert refusal == (
-        f"inner_product: it compares by inner_product; this score compares by {compared_by}"
-    )
-    assert verdict == "reference: runs"
+    compared = f"this score compares by {case.comparison or case.id}"
+    small = "so small a call is not worth its preparation"
+    assert explained(query, key, key, score=score) == {
+        "inner_product": f"it compares by inner_product; {compared}",
+        "tanh_energy": small
+        if case.comparison == "tanh_energy"
+        else f"it compares by tanh_energy; {compared}",
+        "reference": "runs",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query_len", "key_len", "verdict"),
+    [
+        (64, 64, "runs"),
+        (64, 63, "so small a call is not worth its preparation"),
+        (1, 4096, "one query or one key alone makes no large matrix"),
+        (4096, 1, "one query or one key alone makes no large matrix"),
+    ],
+)
+def test_tanh_energy_runs_where_it_is_worth_it(query_len: int, key_len: int, verdict: str) -> None:
+    query, key = torch.zeros(query_len, 64), torch.zeros(key_len, 64)
+    score = partial(scores.tanh_energy, energy=torch.zeros(64))
+    assert explained(query, key, key, score=score)["tanh_energy"] == verdict
 
 
 @over([case for case in NORMALIZERS if case.id != "softmax"])
 def test_other_normalizers_are_explained(case: NormalizerCase) -> None:
     vectors = draws(dtype=torch.float32)(3, 4)
-    said = kernels.explain(vectors, vectors, vectors, normalizer=case.make())
-    assert said == "inner_product: it normalises by softmax only\nreference: runs"
+    said = explained(vectors, vectors, vectors, normalizer=case.make())
+    assert said["inner_product"] == "it normalises by softmax only"
+    assert said["reference"] == "runs"
 
 
 def test_mixed_dtypes_are_explained() -> None:
     vectors = draws()(3, 4)
-    said = kernels.explain(vectors, vectors, vectors.float())
-    assert said == (
-        "inner_product: query, key, value differ: torch.float64, torch.float64, torch.float32\n"
-        "reference: runs"
+    assert explained(vectors, vectors, vectors.float())["inner_product"] == (
+        "query, key, value differ: torch.float64, torch.float64, torch.float32"
     )
+    score = partial(scores.tanh_energy, energy=torch.zeros(4))
+    said = explained(vectors, vectors, vectors, score=score)
+    assert said["tanh_energy"] == "query, key and energy differ in precision"
 
 
 def test_score_of_ones_own_is_taken_by_the_reference() -> None:
@@ -179,14 +212,15 @@ def test_score_of_ones_own_is_taken_by_the_reference() -> None:
 def test_explain_sees_what_only_forces() -> None:
     vectors = draws()(3, 4)
     with kernels.only("reference"):
-        said = kernels.explain(vectors, vectors, vectors)
-    assert said == "inner_product: set aside by only('reference')\nreference: runs"
+        assert explained(vectors, vectors, vectors) == {
+            "inner_product": "set aside by only('reference')",
+            "tanh_energy": "set aside by only('reference')",
+            "reference": "runs",
+        }
     with kernels.only("inner_product"):
-        said = kernels.explain(vectors, vectors, vectors, normalizer=regard.normalizers.sparsemax)
-    assert said == (
-        "inner_product: it normalises by softmax only\n"
-        "reference: set aside by only('inner_product')"
-    )
+        said = explained(vectors, vectors, vectors, normalizer=regard.normalizers.sparsemax)
+    assert said["inner_product"] == "it normalises by softmax only"
+    assert said["reference"] == "set aside by only('inner_product')"
 
 
 def test_only_is_lifted_afterwards_and_nests() -> None:
@@ -202,7 +236,7 @@ def test_only_is_lifted_afterwards_and_nests() -> None:
 
 def test_only_knows_the_kernels() -> None:
     with (
-        pytest.raises(ValueError, match="no kernel 'fast'; there are inner_product, reference"),
+        pytest.raises(ValueError, match="no kernel 'fast'; there are inner_product, tanh_energy"),
         kernels.only("fast"),
     ):
         pass
@@ -225,6 +259,4 @@ def test_kernel_that_refuses_is_not_replaced() -> None:
 def test_reference_is_the_last_of_the_table_and_refuses_nothing() -> None:
     assert TABLE[-1].name == "reference"
     assert len({kernel.name for kernel in TABLE}) == len(TABLE)
-    for pair in PAIRS:
-        with kernels.only("reference"):
-            assert question(pair).context().shape == (2, 3, 6)
+    assert {call.pair for call in CALLS if call.kernel == "reference"} == set(PAIRS)

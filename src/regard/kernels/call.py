@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -36,10 +36,19 @@ class Call(NamedTuple):
         return batch
 
     @property
+    def comparison(self) -> Callable[..., Tensor]:
+        """The comparison without what is bound to it."""
+        return self.compare.func if isinstance(self.compare, partial) else self.compare
+
+    @property
+    def bound(self) -> dict[str, Any]:
+        """The parameters that are bound to the comparison."""
+        return self.compare.keywords if isinstance(self.compare, partial) else {}
+
+    @property
     def compared_by(self) -> str:
         """The name of the comparison, for messages."""
-        function = self.compare.func if isinstance(self.compare, partial) else self.compare
-        return str(getattr(function, "__name__", type(function).__name__))
+        return str(getattr(self.comparison, "__name__", type(self.comparison).__name__))
 
 
 def take_apart(

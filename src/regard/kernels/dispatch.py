@@ -11,18 +11,22 @@ from regard.functional import attention as reference
 from regard.functional.normalizers import softmax
 from regard.functional.scores import scaled_dot
 from regard.interfaces import Normalizer
-from regard.kernels import inner_product
+from regard.kernels import inner_product, tanh_energy
 from regard.kernels.call import Call, take_apart
 
 __all__ = ["TABLE", "Kernel", "attention", "explain", "only"]
 
 
 class Kernel(NamedTuple):
-    """One way to compute attention; `refuses` says why it does not take a call, None if it does."""
+    """One way to compute attention.
+
+    `refuses` says why it cannot take a call, None if it can; `declines` why it had better not.
+    """
 
     name: str
     refuses: Callable[[Call], str | None]
     attention: Callable[[Call], Tensor]
+    declines: Callable[[Call], str | None] = lambda call: None
 
 
 def _compose(call: Call) -> Tensor:
@@ -39,9 +43,10 @@ def _compose(call: Call) -> Tensor:
 
 TABLE = (
     Kernel("inner_product", inner_product.refuses, inner_product.attention),
+    Kernel("tanh_energy", tanh_energy.refuses, tanh_energy.attention, tanh_energy.declines),
     Kernel("reference", lambda call: None, _compose),
 )
-"""The kernels, best first; the first that does not refuse a call runs it."""
+"""The kernels, best first; the first that neither refuses nor declines a call runs it."""
 
 _forced: list[str] = []
 """The kernels that `only` names, innermost last. A context variable would break compilation."""
@@ -50,6 +55,8 @@ _forced: list[str] = []
 @contextmanager
 def only(name: str) -> Iterator[None]:
     """Let one kernel alone compute attention, in all threads; a call that it refuses is an error.
+
+    It then also takes calls for which another kernel would be faster.
 
     Raises:
         ValueError: there is no kernel of that name.
@@ -128,6 +135,7 @@ def explain(
     >>> q = torch.zeros(1, 2)
     >>> print(explain(q, q, q, normalizer=softmax))
     inner_product: runs
+    tanh_energy: it compares by tanh_energy; this score compares by inner_product
     reference: not needed
     """
     call = take_apart(query, key, value, score, bias, mask, normalizer)
@@ -135,7 +143,9 @@ def explain(
     lines, runs = [], False
     for kernel in TABLE:
         reason = kernel.refuses(call)
-        if _forced and kernel.name != _forced[-1]:
+        if not _forced:
+            reason = reason or kernel.declines(call)
+        elif kernel.name != _forced[-1]:
             reason = f"set aside by only({_forced[-1]!r})"
         lines.append(f"{kernel.name}: {reason or ('not needed' if runs else 'runs')}")
         runs = runs or reason is None
@@ -148,7 +158,7 @@ def _choose(call: Call) -> Kernel:
         if forced is not None and kernel.name != forced:
             continue
         reason = kernel.refuses(call)
-        if reason is None:
+        if reason is None and (forced is not None or kernel.declines(call) is None):
             return kernel
         if forced is not None:
             raise ValueError(f"only the kernel {forced!r} may run, and it refuses: {reason}")

@@ -12,7 +12,7 @@ __all__ = ["attention", "refuses"]
 
 def refuses(call: Call) -> str | None:
     """Say why this kernel does not take the call; None if it does."""
-    if call.compare is not scores.inner_product:
+    if call.comparison is not scores.inner_product:
         return f"it compares by inner_product; this score compares by {call.compared_by}"
     if call.normalizer is not normalizers.softmax:
         return "it normalises by softmax only"

@@ -1,0 +1,243 @@
+r"""Tanh energy (additive, concat) that never builds query x key x hidden, forwards or backwards.
+
+$$\tanh(q + k) = 1 - 2 r, \quad r = \frac{1}{1 + e^{2q} e^{2k}}$$
+
+The exponentials are computed once per query and once per key; what is left for every (query, key,
+hidden) is a product and a reciprocal, and where the exponents are moderate, two reciprocals are
+had for one division. The derivative is $4 v r (1 - r)$, of the same r, computed again.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from regard.functional import attention as reference
+from regard.functional import scores
+from regard.functional.precision import at_least_float32
+from regard.kernels.call import Call
+from regard.kernels.fused import fused
+
+__all__ = ["attention", "declines", "refuses"]
+
+LARGEST = 43.0
+"""Beyond, e^(2 LARGEST) leaves float32: larger sums are made before they are exponentiated."""
+
+PAIRED = 10.0
+"""Up to this sum of a query and a key, two denominators may be multiplied within float32."""
+
+NEGLIGIBLE = 1e-9
+"""An energy that much smaller than the largest is below the rounding of the sum."""
+
+SMALL = 2**18
+"""Calls with fewer hyperbolic tangents are left to the definition."""
+
+
+def refuses(call: Call) -> str | None:
+    """Say why this kernel does not take the call; None if it does."""
+    if call.comparison is not scores.tanh_energy:
+        return f"it compares by tanh_energy; this score compares by {call.compared_by}"
+    compared = (call.query, call.key, call.bound["energy"])
+    if len({tensor.shape[-1] for tensor in compared}) > 1:
+        return "query, key and energy differ in width"
+    if len({at_least_float32(tensor[..., :0]).dtype for tensor in compared}) > 1:
+        return "query, key and energy differ in precision"
+    return None
+
+
+def declines(call: Call) -> str | None:
+    """Say why the definition is better; None if it is not."""
+    if torch.compiler.is_exporting():
+        return "an exported program holds PyTorch's own operators, to run anywhere"
+    if torch.compiler.is_compiling():
+        return None  # sizes may stand for any
+    if min(call.query.shape[-2], call.key.shape[-2]) == 1:
+        return "one query or one key alone makes no large matrix"
+    if call.query.shape[-2] * call.key.numel() < SMALL:
+        return "so small a call is not worth its preparation"
+    return None
+
+
+def attention(call: Call) -> Tensor:
+    """Compute the call, with this module's comparison in the place of the definition's.
+
+    Source: Bahdanau et al. 2015, appendix A.1.2, factored as above.
+    Cost: query x key x hidden reciprocals; memory for query x key.
+    """
+    return reference.attention(
+        call.query,
+        call.key,
+        call.value,
+        score=partial(_compare, energy=call.bound["energy"]),
+        bias=call.bias,
+        mask=call.mask,
+        normalizer=call.normalizer,
+    )
+
+
+def _compare(query: Tensor, key: Tensor, *, energy: Tensor) -> Tensor:
+    """Compare in at least float32, whatever the leading axes."""
+    batch = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    rows, columns = (
+        at_least_float32(tensor)
+        .expand(*batch, *tensor.shape[-2:])
+        .reshape(batch.numel(), *tensor.shape[-2:])
+        for tensor in (query, key)
+    )
+    compared: Tensor = _scores(rows, columns, at_least_float32(energy))
+    return compared.reshape(*batch, query.shape[-2], key.shape[-2])
+
+
+# Operators, so that they stay whole where a model is compiled or exported.
+
+
+@torch.library.custom_op("regard::tanh_energy", mutates_args=())
+def _scores(query: Tensor, key: Tensor, energy: Tensor) -> Tensor:
+    """Return the scores of `batch query hidden` and `batch key hidden`."""
+    if not query.numel() * key.numel():
+        return query.new_zeros(len(query), query.shape[1], key.shape[1])
+    query, key, energy = query.detach(), key.detach(), energy.detach()
+    largest, highest = _extent(query, key)
+    if not largest <= LARGEST:
+        return fused(_direct_scores, query, key, energy)[0]
+    grown = _grown(key)
+    if highest <= PAIRED:
+        return _paired_scores(query, grown, energy)
+    return fused(_factored_scores, _grown(query), grown, energy)[0]
+
+
+@torch.library.custom_op("regard::tanh_energy_backward", mutates_args=())
+def _gradients(
+    query: Tensor, key: Tensor, energy: Tensor, grad: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of query, key and energy."""
+    if not query.numel() * key.numel():
+        return torch.zeros_like(query), torch.zeros_like(key), torch.zeros_like(energy)
+    query, key, energy = query.detach(), key.detach(), energy.detach()
+    sums = _direct_sums
+    if _extent(query, key)[0] <= LARGEST:
+        sums, query, key = _factored_sums, _grown(query), _grown(key)
+    # What is summed is the same from either side.
+    of_query, once = fused(sums, query, key, grad, energy)
+    of_key, _ = fused(sums, key, query, grad.mT.contiguous(), energy)
+    return of_query, of_key, grad.sum() - 2 * once.sum(dim=(0, 1))
+
+
+@_scores.register_fake
+def _(query: Tensor, key: Tensor, _energy: Tensor) -> Tensor:
+    return query.new_empty(len(query), query.shape[1], key.shape[1])
+
+
+@_gradients.register_fake
+def _(query: Tensor, key: Tensor, energy: Tensor, _grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return torch.empty_like(query), torch.empty_like(key), torch.empty_like(energy)
+
+
+def _keep(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:  # noqa: ARG001 (by name)
+    ctx.save_for_backward(*inputs)
+
+
+def _differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    gradients: tuple[Tensor, Tensor, Tensor] = _gradients(*ctx.saved_tensors, grad)
+    return gradients
+
+
+_scores.register_autograd(_differentiate, setup_context=_keep)
+
+
+def _one_by_one(operator: Callable[..., Any]) -> Callable[..., Any]:
+    """Return how to map an operator over another axis: one call for each of its elements."""
+
+    def mapped(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> Any:
+        results = [
+            operator(
+                *(
+                    tensor if axis is None else tensor.select(axis, element)
+                    for tensor, axis in zip(tensors, in_dims, strict=True)
+                )
+            )
+            for element in range(info.batch_size)
+        ]
+        if isinstance(results[0], Tensor):
+            return torch.stack(results), 0
+        return tuple(map(torch.stack, zip(*results, strict=True))), (0,) * len(results[0])
+
+    return mapped
+
+
+_scores.register_vmap(_one_by_one(_scores))
+_gradients.register_vmap(_one_by_one(_gradients))
+
+
+def _grown(projected: Tensor) -> Tensor:
+    # In place: at this size new memory costs more than the arithmetic.
+    return projected.mul(2).exp_()
+
+
+def _extent(query: Tensor, key: Tensor) -> tuple[float, float]:
+    """Return the largest magnitude of a number or of a sum of both, and the highest such sum.
+
+    NaN if there is one; on a GPU, which would have to be waited for, they may be anything.
+    """
+    if query.device.type != "cpu":
+        return math.inf, math.inf
+    low, high = (torch.stack(bounds) for bounds in zip(query.aminmax(), key.aminmax(), strict=True))
+    ends = torch.cat([-low, high, high.sum(dim=0, keepdim=True)])
+    return float(ends.max()), float(high.sum())
+
+
+# What is compiled: rows of one side against all of the other.
+
+
+def _direct_scores(query: Tensor, key: Tensor, energy: Tensor) -> tuple[Tensor, ...]:
+    hidden = query.unsqueeze(2) + key.unsqueeze(1)
+    return ((energy - 2 * energy * torch.sigmoid(-2 * hidden)).sum(dim=-1),)
+
+
+def _factored_scores(query: Tensor, key: Tensor, energy: Tensor) -> tuple[Tensor, ...]:
+    reciprocals = 1 / (1 + query.unsqueeze(2) * key.unsqueeze(1))
+    return ((energy - 2 * energy * reciprocals).sum(dim=-1),)
+
+
+def _direct_sums(own: Tensor, other: Tensor, grad: Tensor, energy: Tensor) -> tuple[Tensor, ...]:
+    """Return the sums over the other side of 4 v r (1 - r) and of r, weighed by the gradient."""
+    hidden = own.unsqueeze(2) + other.unsqueeze(1)
+    once = grad.unsqueeze(-1) * torch.sigmoid(-2 * hidden)
+    return 4 * energy * (once * torch.sigmoid(2 * hidden)).sum(dim=2), once.sum(dim=2)
+
+
+def _factored_sums(own: Tensor, other: Tensor, grad: Tensor, energy: Tensor) -> tuple[Tensor, ...]:
+    """Return what `_direct_sums` does; 1 - r is had as e r, in which nothing cancels."""
+    product = own.unsqueeze(2) * other.unsqueeze(1)
+    reciprocals = 1 / (1 + product)
+    once = grad.unsqueeze(-1) * reciprocals
+    return 4 * energy * (once * (product * reciprocals)).sum(dim=2), once.sum(dim=2)
+
+
+def _paired_scores(query: Tensor, grown_key: Tensor, energy: Tensor) -> Tensor:
+    """Sum v r = 1 / (1/v + (e^2q / v) e^2k) two channels at a time, for one division: 1/a + 1/b.
+
+    A channel whose energy is nothing gets an endless denominator.
+    """
+    scale = energy.abs().amax().clamp(min=torch.finfo(energy.dtype).tiny)
+    share = energy / scale
+    counts = share.abs() > NEGLIGIBLE
+    inverse = torch.where(counts, 1 / share, 0)
+    offset = torch.where(counts, inverse, 1 / NEGLIGIBLE**2)
+    grown_query = _grown(query).mul_(inverse)
+    if query.shape[-1] % 2:
+        grown_query, grown_key = F.pad(grown_query, (0, 1)), F.pad(grown_key, (0, 1))
+        offset = F.pad(offset, (0, 1), value=1 / NEGLIGIBLE**2)
+    (summed,) = fused(_paired_sums, grown_query, grown_key, offset)
+    return summed.mul_(-2 * scale).add_(energy.sum())
+
+
+def _paired_sums(query: Tensor, key: Tensor, offset: Tensor) -> tuple[Tensor, ...]:
+    half = query.shape[-1] // 2
+    first = offset[:half] + query[:, :, None, :half] * key[:, None, :, :half]
+    second = offset[half:] + query[:, :, None, half:] * key[:, None, :, half:]
+    return (((first + second) / (first * second)).sum(dim=-1),)
