@@ -7,7 +7,9 @@ from torch import Tensor
 import regard
 from regard import kernels
 from regard.interfaces import BOS
+from regard.kernels import fused
 from tests.cases import BIASES, MASKS, WIDTH, BiasCase, MaskCase, over
+from tests.compiler import has_compiler, needs_compiler
 from tests.drawing import draws, sentences
 from tests.layer_cases import DECODERS, LAYERS, LayerCase
 from tests.questions import PAIRS, TRACED_PAIRS, Pair, leaf, question
@@ -16,8 +18,10 @@ pytestmark = pytest.mark.compiled
 
 
 @pytest.fixture(autouse=True)
-def forget_compiled_code() -> None:
+def forget_compiled_code(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.compiler.reset()
+    if not has_compiler:
+        monkeypatch.setattr(fused, "_not_compiled", {"cpu"})
 
 
 @over(TRACED_PAIRS)
@@ -52,6 +56,7 @@ def test_compiled_attention_is_eager_attention(case: Pair) -> None:
     assert all(grad is None or grad.isfinite().all() for grad in gradients.values())
 
 
+@needs_compiler
 @over([pair for pair in PAIRS if pair.id in ("dot-softmax", "additive-softmax")])
 def test_compiled_with_a_compiler_attention_is_eager_attention(case: Pair) -> None:
     mask = draws(3)(2, 3, 5) > -0.3

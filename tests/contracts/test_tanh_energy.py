@@ -13,6 +13,7 @@ from torch import Tensor
 import regard
 from regard import kernels, scores
 from regard.kernels import fused
+from tests.compiler import needs_compiler
 from tests.drawing import draws
 from tests.questions import leaf
 
@@ -54,12 +55,14 @@ def test_as_exact_as_the_definition(size: float) -> None:
 
 
 @pytest.mark.compiled
+@needs_compiler
 @pytest.mark.parametrize("size", [1.0, 20.0, 1e4])
 def test_as_exact_as_the_definition_when_compiled(size: float) -> None:
     assert_as_exact_as_the_definition(size)
 
 
 @pytest.mark.compiled
+@needs_compiler
 def test_other_lengths_are_not_compiled_anew() -> None:
     torch.compiler.reset()
     counted = torch._dynamo.utils.counters["stats"]
@@ -155,6 +158,7 @@ class Attend(torch.nn.Module):
 
 
 @pytest.mark.compiled
+@needs_compiler
 def test_stays_one_operator_in_a_compiled_graph() -> None:
     graphs = []
 
@@ -173,6 +177,7 @@ def test_stays_one_operator_in_a_compiled_graph() -> None:
 
 
 @pytest.mark.compiled
+@needs_compiler
 def test_an_exported_program_needs_nothing_of_ours() -> None:
     lengths = {1: torch.export.Dim("length", max=4096)}
     attend, query = Attend(), draws(dtype=torch.float32)(2, 70, 64)
