@@ -65,9 +65,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--length_penalty", type=float | None, help="above 0 favours longer; the run's if not given"
     )
-    parser.add_argument(
-        "--device", default="auto", help="cpu, cuda, cuda:1, …; auto: a GPU if there is one"
-    )
+    parser.add_device()
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 

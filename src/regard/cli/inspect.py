@@ -39,9 +39,7 @@ def run(words: list[str]) -> int:
         "text", nargs="*", type=str, default=[], help="sentences to translate and look into"
     )
     parser.add_argument("--beam", type=int, default=5, help="hypotheses at once; 1 is greedy")
-    parser.add_argument(
-        "--device", default="auto", help="cpu, cuda, cuda:1, …; auto: a GPU if there is one"
-    )
+    parser.add_device()
     parser.add_argument("--html", type=Path | None, help="write the alignments to a page")
     given = parser.parse_words(words)
     require_text(given.text)

@@ -39,6 +39,12 @@ class Parser(ArgumentParser):
         # Whole flags only, so that a mistyped one is not taken for the beginning of another.
         super().__init__(**options, formatter_class=_Help, allow_abbrev=False)
 
+    def add_device(self) -> None:
+        """Take the device on which a run is to work."""
+        self.add_argument(
+            "--device", default="auto", help="cpu, cuda, cuda:1, …; auto: a GPU if there is one"
+        )
+
     def parse_words(self, words: Sequence[str]) -> Namespace:
         """Parse words in which flags may stand anywhere."""
         return self.parse_args(self._flags_first(words))

@@ -64,9 +64,7 @@ def _parser() -> Parser:
         help="above 0 favours longer translations",
     )
     parser.add_argument("--num_best", type=int, default=1, help="translations per sentence")
-    parser.add_argument(
-        "--device", default="auto", help="cpu, cuda, cuda:1, …; auto: a GPU if there is one"
-    )
+    parser.add_device()
     parser.add_argument(
         "--alignment", action="store_true", help="show where each word looked, as a heat map"
     )
