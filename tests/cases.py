@@ -24,8 +24,11 @@ MAX_LEN = 16
 NOT_MECHANISMS = {
     "ScoreModule",  # what the score modules have in common
     "alibi_slopes",  # a part of alibi
+    "Window",  # a mask that is not spelt out; `dense` spells it out
     "check_boolean",  # of masks
+    "check_window",  # of masks
     "combine",  # of masks
+    "dense",  # of masks
     "offsets",  # what masks and biases begin with
     "project",  # a part of bilinear, additive and concat
     "relative_buckets",  # a part of relative_position
@@ -68,7 +71,7 @@ def _additive_parameters(draw: Draw) -> dict[str, Tensor]:
 
 SCORES = [
     ScoreCase("dot"),
-    ScoreCase("scaled_dot"),
+    ScoreCase("scaled_dot", comparison="scaled_dot"),
     ScoreCase("bilinear", lambda draw: {"weight": draw(3, WIDTH)}, query_dim=3),
     ScoreCase("cosine", lambda draw: {"temperature": draw().exp()}),
     ScoreCase("cosine_sharp", lambda draw: {"temperature": 0.25}, name="cosine"),

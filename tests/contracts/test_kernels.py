@@ -142,17 +142,20 @@ def explained(*tensors: Tensor, **options: Any) -> dict[str, str]:
     return dict(line.split(": ", maxsplit=1) for line in said)
 
 
-@over([case for case in SCORES if case.comparison == "inner_product"])
+INNER_PRODUCTS = [case for case in SCORES if case.comparison in ("inner_product", "scaled_dot")]
+
+
+@over(INNER_PRODUCTS)
 def test_inner_products_with_softmax_run_fused(case: ScoreCase) -> None:
     query, key, score = draws()(3, case.query_dim), draws()(5, case.key_dim), case.bind(draws())
     assert explained(query, key, key, score=score) == {
         "inner_product": "runs",
-        "tanh_energy": "it compares by tanh_energy; this score compares by inner_product",
+        "tanh_energy": f"it compares by tanh_energy; this score compares by {case.comparison}",
         "reference": "not needed",
     }
 
 
-@over([case for case in SCORES if case.comparison != "inner_product"])
+@over([case for case in SCORES if case not in INNER_PRODUCTS])
 def test_other_scores_are_explained(case: ScoreCase) -> None:
     query, key, score = draws()(3, case.query_dim), draws()(5, case.key_dim), case.bind(draws())
     compared = f"this score compares by {case.comparison or case.id}"

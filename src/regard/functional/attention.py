@@ -11,9 +11,9 @@ from regard.functional.normalizers import softmax
 from regard.functional.precision import at_least_float32
 from regard.functional.scores import scaled_dot
 from regard.functional.splitting import split
-from regard.interfaces import Normalizer
+from regard.interfaces import Normalizer, Window
 
-__all__ = ["attention", "attention_weights", "check", "scores_shape"]
+__all__ = ["attention", "attention_weights", "check", "leading_axes", "scores_shape"]
 
 
 def attention_weights(
@@ -22,7 +22,7 @@ def attention_weights(
     *,
     score: Callable[[Tensor, Tensor], Tensor] = scaled_dot,
     bias: Tensor | None = None,
-    mask: Tensor | None = None,
+    mask: Tensor | Window | None = None,
     normalizer: Normalizer = softmax,
 ) -> Float[Tensor, "*batch query key"]:
     r"""Return how much each query attends to each key.
@@ -33,7 +33,8 @@ def attention_weights(
         score: a score of `regard.scores` with its parameters bound, a score module, or any function
             of query and key.
         bias: finite numbers added to the scores, broadcastable to `*batch query key`.
-        mask: boolean, True = may attend, broadcastable to `*batch query key`; None = everything.
+        mask: boolean, True = may attend, broadcastable to `*batch query key`, or a `masks.Window`;
+            None = everything.
         normalizer: a normalizer of `regard.normalizers`, or any function of scores and mask.
 
     Source: Bahdanau et al. 2015, eq. 6, for any score and normalizer.
@@ -47,11 +48,13 @@ def attention_weights(
     >>> attention_weights(torch.zeros(1, 2), torch.zeros(4, 2))
     tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
     """
-    check(scores_shape(query, key), bias=bias, mask=mask)
+    shape = scores_shape(query, key)
+    check(shape, bias=bias, mask=mask)
     scores = _scores(score, query, key)
     if bias is not None:
         scores = scores + bias.to(scores.dtype)
-    return normalizer(scores, mask).to(query.dtype)
+    allowed = masks.dense(mask, *shape[-2:], device=query.device)
+    return normalizer(scores, allowed).to(query.dtype)
 
 
 def attention(
@@ -61,7 +64,7 @@ def attention(
     *,
     score: Callable[[Tensor, Tensor], Tensor] = scaled_dot,
     bias: Tensor | None = None,
-    mask: Tensor | None = None,
+    mask: Tensor | Window | None = None,
     normalizer: Normalizer = softmax,
 ) -> Float[Tensor, "*batch query value_dim"]:
     r"""Return the values, weighed by how much each query attends to their keys.
@@ -118,8 +121,8 @@ def scores_shape(query: Tensor, key: Tensor, value: Tensor | None = None) -> tor
             f"{value.shape[-2]} values"
         )
     try:
-        torch.broadcast_shapes(*(tensor.shape[:-2] for tensor in tensors.values()))
-        batch = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+        leading_axes(*tensors.values())
+        batch = leading_axes(query, key)
     except RuntimeError:
         shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in tensors.items())
         raise ValueError(
@@ -128,13 +131,27 @@ def scores_shape(query: Tensor, key: Tensor, value: Tensor | None = None) -> tor
     return torch.Size([*batch, query.shape[-2], key.shape[-2]])
 
 
-def check(shape: torch.Size, *, bias: Tensor | None, mask: Tensor | None) -> None:
+def leading_axes(first: Tensor, *others: Tensor) -> torch.Size:
+    """Return the axes before the last two, broadcast against each other."""
+    axes = first.shape[:-2]
+    for other in others:
+        if other.shape[:-2] != axes:
+            # Only now: it takes longer than a small attention does.
+            broadcast: torch.Size = torch.broadcast_shapes(axes, *(o.shape[:-2] for o in others))
+            return broadcast
+    return axes
+
+
+def check(shape: torch.Size, *, bias: Tensor | None, mask: Tensor | Window | None) -> None:
     """Refuse a mask or bias that does not fit scores of this shape.
 
     Raises:
         TypeError: `mask` is not boolean.
-        ValueError: `bias` or `mask` does not broadcast to `shape`.
+        ValueError: `bias` or `mask` does not broadcast to `shape`, or a window counts below 0.
     """
+    if isinstance(mask, Window):
+        masks.check_window(mask)
+        mask = mask.mask
     masks.check_boolean(mask)
     for name, tensor in (("mask", mask), ("bias", bias)):
         if tensor is not None and not _broadcasts_to(tensor.shape, shape):

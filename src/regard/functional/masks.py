@@ -3,16 +3,24 @@
 Masks combine with `&` and `|`, or with `combine`, which leaves out those that are None. Positions
 are aligned to the end of the keys: the last query stands at the last key, so that a decoding step
 with one query and all keys so far needs no special case.
+
+A `Window(before, after)` says the same as `window` and `causal` without spelling it out, which is
+what makes attention linear in length.
 """
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from regard.interfaces import Window
+
 __all__ = [
+    "Window",
     "causal",
     "check_boolean",
+    "check_window",
     "combine",
+    "dense",
     "document",
     "offsets",
     "padding",
@@ -34,6 +42,46 @@ def check_boolean(mask: Tensor | None) -> None:
             f"mask must be boolean, True = may attend; got {mask.dtype}. "
             "Numbers to be added to the scores are passed as bias."
         )
+
+
+def check_window(window: Window) -> None:
+    """Refuse a window that ends before its query, or begins after it.
+
+    Source: the convention of this module.
+
+    Raises:
+        ValueError: it does.
+    """
+    if min(count for count in (window.before, window.after, 0) if count is not None) < 0:
+        raise ValueError(
+            f"before and after count keys, 0 or more; got {window.before} and {window.after}"
+        )
+
+
+def dense(
+    mask: Tensor | Window | None,
+    query_len: int,
+    key_len: int,
+    *,
+    device: torch.device | None = None,
+) -> Tensor | None:
+    """Spell out a mask that may be a `Window`.
+
+    Source: see `window`.
+
+    Raises:
+        ValueError: `before` or `after` is negative.
+
+    >>> dense(Window(before=None, after=0), 2, 3)
+    tensor([[ True,  True, False],
+            [ True,  True,  True]])
+    """
+    if not isinstance(mask, Window):
+        return mask
+    before = key_len if mask.before is None else mask.before
+    after = query_len if mask.after is None else mask.after
+    band = window(query_len, key_len, before=before, after=after, device=device)
+    return combine(band, mask.mask)
 
 
 def combine(*masks: Tensor | None) -> Tensor | None:
@@ -120,8 +168,7 @@ def window(
             [ True,  True, False],
             [False,  True,  True]])
     """
-    if before < 0 or after < 0:
-        raise ValueError(f"before and after count keys, 0 or more; got {before} and {after}")
+    check_window(Window(before, after))
     offset = offsets(query_len, key_len, device)
     return (offset >= -before) & (offset <= after)
 

@@ -1,9 +1,10 @@
 """How well does each key match each query: the scores of the literature.
 
-A score is two projections and a comparison. The comparisons are `inner_product`, `tanh_energy`
-and `inverse_distance`; every score below projects its query and key and ends in one of them
-(`location`, which ignores the key, stands alone). To hand a score to `regard.attention`, bind its
-parameters with `functools.partial`, or use the modules of `regard.nn`, which own them.
+A score is two projections and a comparison. The comparisons are `inner_product`, `scaled_dot`,
+`tanh_energy` and `inverse_distance`; every other score below projects its query and key and ends in
+one of them (`location`, which ignores the key, stands alone). To hand a score to
+`regard.attention`, bind its parameters with `functools.partial`, or use the modules of `regard.nn`,
+which own them.
 
 Scores are computed in at least float32 and returned in the dtype of their input.
 """
@@ -66,6 +67,26 @@ def inner_product(
     """
     _check_same_width(query, key)
     return query @ key.transpose(-2, -1)
+
+
+@comparison
+def scaled_dot(
+    query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
+) -> Float[Tensor, "*#batch query key"]:
+    r"""Compare by the inner product, scaled so that its variance does not grow with the width.
+
+    $$s_{ij} = \frac{q_i \cdot k_j}{\sqrt{d}}$$
+
+    Source: Vaswani et al. 2017, eq. 1.
+    Cost: that of `inner_product`.
+
+    Raises:
+        ValueError: query and key differ in width.
+
+    >>> scaled_dot(torch.ones(1, 4), torch.ones(1, 4))
+    tensor([[2.]])
+    """
+    return inner_product(query * query.shape[-1] ** -0.5, key)
 
 
 @comparison
@@ -171,27 +192,6 @@ def dot(
     tensor([[11.]])
     """
     return compared(_split_dot(query, key))
-
-
-def _split_scaled_dot(query: Tensor, key: Tensor) -> Split:
-    return Split(query * query.shape[-1] ** -0.5, key, inner_product)
-
-
-@splits_into(_split_scaled_dot)
-def scaled_dot(
-    query: Float[Tensor, "*#batch query width"], key: Float[Tensor, "*#batch key width"]
-) -> Float[Tensor, "*#batch query key"]:
-    r"""Score by the inner product, scaled so that its variance does not grow with the width.
-
-    $$s_{ij} = \frac{q_i \cdot k_j}{\sqrt{d}}$$
-
-    Source: Vaswani et al. 2017, eq. 1.
-    Cost: query x key x width multiply-adds.
-
-    >>> scaled_dot(torch.ones(1, 4), torch.ones(1, 4))
-    tensor([[2.]])
-    """
-    return compared(_split_scaled_dot(query, key))
 
 
 def _split_bilinear(query: Tensor, key: Tensor, weight: Tensor) -> Split:

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from regard.functional import masks
+from regard.functional.attention import leading_axes
 from regard.functional.splitting import split
-from regard.interfaces import Normalizer
+from regard.interfaces import Normalizer, Window
 
 __all__ = ["Call", "take_apart"]
 
@@ -24,16 +26,24 @@ class Call(NamedTuple):
     value: Tensor
     compare: Callable[[Tensor, Tensor], Tensor]
     bias: Tensor | None
-    mask: Tensor | None
+    mask: Tensor | Window | None
     normalizer: Normalizer
 
     @property
     def batch(self) -> torch.Size:
         """The leading axes of the context."""
-        batch: torch.Size = torch.broadcast_shapes(
-            self.query.shape[:-2], self.key.shape[:-2], self.value.shape[:-2]
-        )
-        return batch
+        return leading_axes(self.query, self.key, self.value)
+
+    @property
+    def window(self) -> Window | None:
+        """The mask, where it is a window."""
+        return self.mask if isinstance(self.mask, Window) else None
+
+    @property
+    def allowed(self) -> Tensor | None:
+        """The mask, spelt out."""
+        lengths = self.query.shape[-2], self.key.shape[-2]
+        return masks.dense(self.mask, *lengths, device=self.query.device)
 
     @property
     def comparison(self) -> Callable[..., Tensor]:
@@ -57,7 +67,7 @@ def take_apart(
     value: Tensor,
     score: Callable[[Tensor, Tensor], Tensor],
     bias: Tensor | None,
-    mask: Tensor | None,
+    mask: Tensor | Window | None,
     normalizer: Normalizer,
 ) -> Call:
     """Project query and key where the score can be taken apart."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from regard.functional import attention as reference
 from regard.functional.normalizers import softmax
 from regard.functional.scores import scaled_dot
-from regard.interfaces import Normalizer
+from regard.interfaces import Normalizer, Window
 from regard.kernels import inner_product, tanh_energy
 from regard.kernels.call import Call, take_apart
 
@@ -82,7 +82,7 @@ def attention(
     *,
     score: Callable[[Tensor, Tensor], Tensor] = scaled_dot,
     bias: Tensor | None = None,
-    mask: Tensor | None = None,
+    mask: Tensor | Window | None = None,
     normalizer: Normalizer = softmax,
 ) -> Float[Tensor, "*batch query value_dim"]:
     r"""Return the values, weighed by how much each query attends to their keys.
@@ -97,7 +97,8 @@ def attention(
         score: a score of `regard.scores` with its parameters bound by `functools.partial`, a score
             module of `regard.nn`, or any function of query and key.
         bias: finite numbers added to the scores, broadcastable to `*batch query key`.
-        mask: boolean, True = may attend, broadcastable to `*batch query key`; None = everything.
+        mask: boolean, True = may attend, broadcastable to `*batch query key`, or a `masks.Window`,
+            whose cost is linear in the number of keys; None = everything.
         normalizer: a normalizer of `regard.normalizers`, or any function of scores and mask.
 
     Source: Bahdanau et al. 2015, eq. 5-6, for any score and normalizer.
@@ -124,7 +125,7 @@ def explain(
     *,
     score: Callable[[Tensor, Tensor], Tensor] = scaled_dot,
     bias: Tensor | None = None,
-    mask: Tensor | None = None,
+    mask: Tensor | Window | None = None,
     normalizer: Normalizer = softmax,
 ) -> str:
     """Say which kernel `regard.attention` runs for these arguments, and why not the others.
@@ -135,7 +136,7 @@ def explain(
     >>> q = torch.zeros(1, 2)
     >>> print(explain(q, q, q, normalizer=softmax))
     inner_product: runs
-    tanh_energy: it compares by tanh_energy; this score compares by inner_product
+    tanh_energy: it compares by tanh_energy; this score compares by scaled_dot
     reference: not needed
     """
     call = take_apart(query, key, value, score, bias, mask, normalizer)

@@ -9,10 +9,12 @@ from regard.kernels.call import Call
 
 __all__ = ["attention", "refuses"]
 
+COMPARISONS = (scores.inner_product, scores.scaled_dot)
+
 
 def refuses(call: Call) -> str | None:
     """Say why this kernel does not take the call; None if it does."""
-    if call.comparison is not scores.inner_product:
+    if call.comparison not in COMPARISONS:
         return f"it compares by inner_product; this score compares by {call.compared_by}"
     if call.normalizer is not normalizers.softmax:
         return "it normalises by softmax only"
@@ -30,38 +32,70 @@ def _is_wider(bias: Tensor, call: Call) -> bool:
 
 
 def attention(call: Call) -> Tensor:
-    """Compute the call; the score has scaled its query already.
+    """Compute the call.
 
     Source: Dao et al. 2022 (FlashAttention), algorithm 1, in PyTorch's implementation.
-    Cost: query x key x width multiply-adds; memory linear in query and key, but for the mask and
-    the bias themselves.
+    Cost: query x key x width multiply-adds, half of them where the window is causal; memory linear
+    in query and key, but for the mask and the bias themselves.
     """
-    query, key, value = (
-        _batch_heads(tensor, call.batch) for tensor in (call.query, call.key, call.value)
+    causal = _is_causal(call)
+    query, key, value, batch = call.query, call.key, call.value, call.batch
+    added = None if causal else _mask_and_bias(call)
+    grouped = _is_grouped(call)
+    if grouped:
+        query, key, value = _on_one_axis(query, batch), key.squeeze(-3), value.squeeze(-3)
+        added = None if added is None else _on_one_axis(added, batch)
+        batch = torch.Size([*batch[:-2], -1])
+    context = F.scaled_dot_product_attention(
+        _batch_heads(query, batch),
+        _batch_heads(key, batch),
+        _batch_heads(value, batch),
+        attn_mask=None if added is None else _batch_heads(added, batch),
+        is_causal=causal,
+        scale=None if call.comparison is scores.scaled_dot else 1.0,
+        enable_gqa=grouped,
     )
-    added = _mask_and_bias(call)
-    if added is not None:
-        added = _batch_heads(torch.atleast_2d(added), call.batch)
-    context = F.scaled_dot_product_attention(query, key, value, attn_mask=added, scale=1.0)
-    return context.reshape(*call.batch, *context.shape[-2:])
+    return context if len(call.batch) == 2 else context.reshape(*call.batch, *context.shape[-2:])
+
+
+def _is_causal(call: Call) -> bool:
+    """Whether PyTorch's own causal mask, which is aligned to the first key, says the same."""
+    if call.window is None or call.bias is not None or call.window.mask is not None:
+        return False
+    as_many = call.query.shape[-2] == call.key.shape[-2]
+    return as_many and call.window.before is None and call.window.after == 0
+
+
+def _is_grouped(call: Call) -> bool:
+    """Whether the last of the leading axes is for queries that share keys and values."""
+    if len(call.batch) < 3:
+        return False
+    return call.key.shape[:-2] == call.value.shape[:-2] == torch.Size([*call.batch[:-1], 1])
+
+
+def _on_one_axis(tensor: Tensor, batch: torch.Size) -> Tensor:
+    """Merge groups with the queries in them, which PyTorch wants as heads."""
+    return tensor.expand(*batch, *tensor.shape[-2:]).flatten(-4, -3)
 
 
 def _mask_and_bias(call: Call) -> Tensor | None:
+    mask = call.allowed
     if call.bias is None:
-        return call.mask
+        return None if mask is None else torch.atleast_2d(mask)
     # In float32 even where the query is not: half precision would round what is added to scores.
     dtype = torch.float32 if _is_wider(call.bias, call) else call.query.dtype
     # Clamped, so that a large bias does not turn infinite.
     limits = torch.finfo(dtype)
-    bias = call.bias.clamp(limits.min, limits.max).to(dtype)
-    return bias if call.mask is None else torch.where(call.mask, bias, -torch.inf)
+    bias = torch.atleast_2d(call.bias).clamp(limits.min, limits.max).to(dtype)
+    return bias if mask is None else torch.where(mask, bias, -torch.inf)
 
 
 def _batch_heads(tensor: Tensor, batch: torch.Size) -> Tensor:
     """Shape leading axes into the two (batch, heads) that the fused forms are written for."""
-    rows = tensor.shape[-2:]
+    if tensor.shape[:-2] != batch:
+        tensor = tensor.expand(*batch, *tensor.shape[-2:])
+    if len(batch) == 2:
+        return tensor
     if len(batch) > 2:
-        return tensor.expand(*batch, *rows).flatten(0, -4)
-    if len(batch) == 1:
-        return tensor.expand(*batch, *rows).unsqueeze(1)
-    return tensor.expand(*batch, *rows)[(None,) * (2 - len(batch))]
+        return tensor.flatten(0, -4)
+    return tensor.unsqueeze(1) if len(batch) == 1 else tensor[None, None]

@@ -8,7 +8,6 @@ had for one division. The derivative is $4 v r (1 - r)$, of the same r, computed
 """
 
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,6 +20,7 @@ from regard.functional import scores
 from regard.functional.precision import at_least_float32
 from regard.kernels.call import Call
 from regard.kernels.fused import fused
+from regard.kernels.mapped import one_by_one
 
 __all__ = ["attention", "declines", "refuses"]
 
@@ -149,28 +149,8 @@ def _differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 _scores.register_autograd(_differentiate, setup_context=_keep)
 
 
-def _one_by_one(operator: Callable[..., Any]) -> Callable[..., Any]:
-    """Return how to map an operator over another axis: one call for each of its elements."""
-
-    def mapped(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> Any:
-        results = [
-            operator(
-                *(
-                    tensor if axis is None else tensor.select(axis, element)
-                    for tensor, axis in zip(tensors, in_dims, strict=True)
-                )
-            )
-            for element in range(info.batch_size)
-        ]
-        if isinstance(results[0], Tensor):
-            return torch.stack(results), 0
-        return tuple(map(torch.stack, zip(*results, strict=True))), (0,) * len(results[0])
-
-    return mapped
-
-
-_scores.register_vmap(_one_by_one(_scores))
-_gradients.register_vmap(_one_by_one(_gradients))
+_scores.register_vmap(one_by_one(_scores))
+_gradients.register_vmap(one_by_one(_gradients))
 
 
 def _grown(projected: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from regard import kernels
 from regard.functional.attention import attention_weights, check
 from regard.functional.normalizers import softmax
-from regard.interfaces import Normalizer
+from regard.interfaces import Normalizer, Window
 from regard.nn.attention import dropped
 from regard.nn.scores import ScaledDotScore, ScoreModule
 
@@ -21,8 +21,7 @@ class MultiHeadAttention(nn.Module):
 
     Args:
         num_kv_heads: how many heads of keys and values the query heads share: `num_heads` (all
-            their own), 1 (multi-query) or a divisor between (grouped-query). What is shared is
-            the projection; to be compared, keys and values are repeated.
+            their own), 1 (multi-query) or a divisor between (grouped-query). Nothing is repeated.
         key_dim: width of the keys' input; that of the queries, `embed_dim`, if not given.
         value_dim: width of the values' input; `key_dim` if not given.
         score: shared by the heads, over vectors of `embed_dim // num_heads`.
@@ -79,13 +78,13 @@ class MultiHeadAttention(nn.Module):
         key: Float[Tensor, "*batch key key_dim"],
         value: Float[Tensor, "*batch key value_dim"],
         *,
-        mask: Tensor | None = None,
+        mask: Tensor | Window | None = None,
         bias: Tensor | None = None,
     ) -> Float[Tensor, "*batch query embed"]:
         """Attend, with `mask` for all heads alike and `bias` for all or (heads first) for each.
 
         Args:
-            mask: boolean, True = may attend, broadcastable to `*batch query key`.
+            mask: boolean, True = may attend, broadcastable to `*batch query key`, or a window.
             bias: added to the scores, broadcastable to `*batch heads query key`.
 
         Raises:
@@ -93,15 +92,15 @@ class MultiHeadAttention(nn.Module):
             ValueError: `bias` or `mask` does not broadcast, or keys and values differ in number.
         """
         context = kernels.attention(
-            self._heads(self.query(query)),
+            self._query_heads(query),
             self._shared_heads(self.key(key)),
             self._shared_heads(self.value(value)),
             score=self.score,
-            bias=bias,
-            mask=_for_all_heads(mask, query, key),
+            bias=None if bias is None else self._grouped(bias),
+            mask=self._for_all_heads(mask, query, key),
             normalizer=dropped(self.normalizer, self.dropout),
         )
-        output: Tensor = self.output(context.transpose(-3, -2).flatten(-2))
+        output: Tensor = self.output(self._ungrouped(context).transpose(-3, -2).flatten(-2))
         return output
 
     def weights(
@@ -110,31 +109,56 @@ class MultiHeadAttention(nn.Module):
         key: Float[Tensor, "*batch key key_dim"],
         value: Float[Tensor, "*batch key value_dim"],
         *,
-        mask: Tensor | None = None,
+        mask: Tensor | Window | None = None,
         bias: Tensor | None = None,
     ) -> Float[Tensor, "*batch heads query key"]:
         """Return the weights of every head in this call, without dropout."""
-        return attention_weights(
-            self._heads(self.query(query)),
+        weights = attention_weights(
+            self._query_heads(query),
             self._shared_heads(self.key(key)),
             score=self.score,
-            bias=bias,
-            mask=_for_all_heads(mask, query, key),
+            bias=None if bias is None else self._grouped(bias),
+            mask=self._for_all_heads(mask, query, key),
             normalizer=self.normalizer,
         )
+        return self._ungrouped(weights)
+
+    # Heads that share keys and values stand on an axis of their own behind that of the shared ones.
+
+    def _query_heads(self, query: Tensor) -> Tensor:
+        return self._grouped(self._heads(self.query(query)))
+
+    def _shared_heads(self, projected: Tensor) -> Tensor:
+        heads = self._heads(projected)
+        return heads if self.num_shared == 1 else heads.unsqueeze(-3)
 
     def _heads(self, projected: Tensor) -> Float[Tensor, "*batch heads length head_dim"]:
         heads: Tensor = projected.unflatten(-1, (-1, self.head_dim)).transpose(-3, -2)
         return heads
 
-    def _shared_heads(self, projected: Tensor) -> Float[Tensor, "*batch heads length head_dim"]:
-        heads = self._heads(projected)
-        return heads if self.num_shared == 1 else heads.repeat_interleave(self.num_shared, dim=-3)
+    def _grouped(self, of_heads: Tensor) -> Tensor:
+        if self.num_shared == 1 or of_heads.dim() < 3:
+            return of_heads
+        if of_heads.shape[-3] == 1:
+            return of_heads.unsqueeze(-3)
+        grouped: Tensor = of_heads.unflatten(-3, (-1, self.num_shared))
+        return grouped
 
+    def _ungrouped(self, of_heads: Tensor) -> Tensor:
+        return of_heads if self.num_shared == 1 else of_heads.flatten(-4, -3)
 
-def _for_all_heads(mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor | None:
-    if mask is None:
-        return None
-    # Checked before it gets an axis for the heads, which its caller knows nothing of.
-    check(torch.Size([*query.shape[:-1], key.shape[-2]]), bias=None, mask=mask)
-    return mask if mask.dim() < 3 else mask.unsqueeze(-3)
+    def _for_all_heads(
+        self, mask: Tensor | Window | None, query: Tensor, key: Tensor
+    ) -> Tensor | Window | None:
+        if isinstance(mask, Window):
+            return mask._replace(mask=self._with_axes_of_heads(mask.mask, query, key))
+        return self._with_axes_of_heads(mask, query, key)
+
+    def _with_axes_of_heads(self, mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor | None:
+        if mask is None:
+            return None
+        # Checked before it gets axes for the heads, which its caller knows nothing of.
+        check(torch.Size([*query.shape[:-1], key.shape[-2]]), bias=None, mask=mask)
+        for _ in range(0 if mask.dim() < 3 else 1 + (self.num_shared > 1)):
+            mask = mask.unsqueeze(-3)
+        return mask

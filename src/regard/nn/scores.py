@@ -96,10 +96,9 @@ class ScaledDotScore(ScoreModule):
     Source: Vaswani et al. 2017, eq. 1.
     """
 
-    def project_query(
-        self, query: Float[Tensor, "*batch query width"]
-    ) -> Float[Tensor, "*batch query width"]:
-        return query / math.sqrt(query.shape[-1])
+    @property
+    def comparison(self) -> Callable[[Tensor, Tensor], Tensor]:
+        return scores.scaled_dot
 
 
 class BilinearScore(ScoreModule):
