@@ -1,7 +1,7 @@
 """Arithmetic whose intermediate results are never kept: compiled, or done piece by piece."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import torch
@@ -18,24 +18,25 @@ _not_compiled: set[str] = set()
 """Types of devices for which compiling has failed."""
 
 
-def fused(function: Function, own: Tensor, other: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
-    """Call a function whose results have a row for every row of `own`.
+def fused(
+    function: Function, rows: Sequence[Tensor], whole: Sequence[Tensor] = ()
+) -> tuple[Tensor, ...]:
+    """Call a function whose results have a row for every row of some of its arguments.
 
     It is compiled when it is first called, for sizes of all kinds. Where there is no compiler, that
     is said once, and a few rows are computed at a time.
 
     Args:
-        own: `batch rows width`.
-        other: `batch columns width`.
-        weights: each `batch rows columns`, or a vector.
+        rows: the first arguments of the function, of as many rows each: `batch rows ...`.
+        whole: the others.
     """
     # Imported here: it takes a second, and only those who get here need it.
     from torch._dynamo.exc import TorchDynamoException
 
-    device = own.device.type
+    device = rows[0].device.type
     if device not in _not_compiled:
         try:
-            return _compiled(function)(own, other, *weights)
+            return _compiled(function)(*rows, *whole)
         except TorchDynamoException as error:
             _not_compiled.add(device)
             reason = str(error).strip().partition("\n")[0]
@@ -44,7 +45,7 @@ def fused(function: Function, own: Tensor, other: Tensor, *weights: Tensor) -> t
                 f"({reason}); on a CPU, a C++ compiler such as g++ is needed",
                 stacklevel=2,
             )
-    return _piece_by_piece(function, own, other, *weights)
+    return _piece_by_piece(function, rows, whole)
 
 
 @cache
@@ -54,12 +55,12 @@ def _compiled(function: Function) -> Function:
 
 
 def _piece_by_piece(
-    function: Function, own: Tensor, other: Tensor, *weights: Tensor
+    function: Function, rows: Sequence[Tensor], whole: Sequence[Tensor]
 ) -> tuple[Tensor, ...]:
-    num_rows = max(1, PIECE // max(1, other.numel()))
-    pieces = []
-    for first in range(0, own.shape[1], num_rows):
-        rows = slice(first, first + num_rows)
-        weighed = (weight if weight.dim() == 1 else weight[:, rows] for weight in weights)
-        pieces.append(function(own[:, rows], other, *weighed))
+    num_rows, others = rows[0].shape[1], max([1, *(tensor.numel() for tensor in whole)])
+    step = max(1, PIECE // others)
+    pieces = [
+        function(*(tensor[:, first : first + step] for tensor in rows), *whole)
+        for first in range(0, num_rows, step)
+    ]
     return tuple(torch.cat(parts, dim=1) for parts in zip(*pieces, strict=True))

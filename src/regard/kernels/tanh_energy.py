@@ -7,9 +7,9 @@ hidden) is a product and a reciprocal, and where the exponents are moderate, two
 had for one division. The derivative is $4 v r (1 - r)$, of the same r, computed again.
 """
 
-import math
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,6 +32,12 @@ PAIRED = 10.0
 
 NEGLIGIBLE = 1e-9
 """An energy that much smaller than the largest is below the rounding of the sum."""
+
+SHARED = 4
+"""How many queries are compared in one loop over the hidden units."""
+
+TRANSPOSED = 2**20
+"""How many scores have their gradients transposed at once."""
 
 SMALL = 2**18
 """Calls with fewer hyperbolic tangents are left to the definition."""
@@ -101,13 +107,12 @@ def _scores(query: Tensor, key: Tensor, energy: Tensor) -> Tensor:
     if not query.numel() * key.numel():
         return query.new_zeros(len(query), query.shape[1], key.shape[1])
     query, key, energy = query.detach(), key.detach(), energy.detach()
-    largest, highest = _extent(query, key)
-    if not largest <= LARGEST:
-        return fused(_direct_scores, query, key, energy)[0]
-    grown = _grown(key)
-    if highest <= PAIRED:
-        return _paired_scores(query, grown, energy)
-    return fused(_factored_scores, _grown(query), grown, energy)[0]
+    grown = _grown(query, key)
+    if grown is None:
+        return fused(_direct_scores, [query], [key, energy])[0]
+    if grown.highest <= PAIRED:
+        return _paired_scores(grown.query, grown.key, energy)
+    return fused(_factored_scores, [grown.query], [grown.key, energy])[0]
 
 
 @torch.library.custom_op("regard::tanh_energy_backward", mutates_args=())
@@ -119,12 +124,21 @@ def _gradients(
         return torch.zeros_like(query), torch.zeros_like(key), torch.zeros_like(energy)
     query, key, energy = query.detach(), key.detach(), energy.detach()
     sums = _direct_sums
-    if _extent(query, key)[0] <= LARGEST:
-        sums, query, key = _factored_sums, _grown(query), _grown(key)
+    if (grown := _grown(query, key)) is not None:
+        sums, query, key = _factored_sums, grown.query, grown.key
     # What is summed is the same from either side.
-    of_query, once = fused(sums, query, key, grad, energy)
-    of_key, _ = fused(sums, key, query, grad.mT.contiguous(), energy)
-    return of_query, of_key, grad.sum() - 2 * once.sum(dim=(0, 1))
+    of_query, once = fused(sums, [query, grad], [key, energy])
+    of_keys = [
+        fused(sums, [some_keys, column.mT.contiguous()], [query, energy])[0]
+        for some_keys, column in _columns(key, grad)
+    ]
+    return of_query, torch.cat(of_keys, dim=1), grad.sum() - 2 * once.sum(dim=(0, 1))
+
+
+def _columns(key: Tensor, grad: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Cut the keys so that what is transposed is never a second large matrix."""
+    width = max(1, TRANSPOSED // grad.shape[:2].numel())
+    return zip(key.split(width, dim=1), grad.split(width, dim=2), strict=True)
 
 
 @_scores.register_fake
@@ -153,24 +167,35 @@ _scores.register_vmap(one_by_one(_scores))
 _gradients.register_vmap(one_by_one(_gradients))
 
 
-def _grown(projected: Tensor) -> Tensor:
-    # In place: at this size new memory costs more than the arithmetic.
-    return projected.mul(2).exp_()
+class Grown(NamedTuple):
+    """The exponentials e^2q and e^2k, and the highest sum of a query and a key."""
+
+    query: Tensor
+    key: Tensor
+    highest: float
 
 
-def _extent(query: Tensor, key: Tensor) -> tuple[float, float]:
-    """Return the largest magnitude of a number or of a sum of both, and the highest such sum.
+def _grown(query: Tensor, key: Tensor) -> Grown | None:
+    """Exponentiate, unless a number or a sum is too large for that, or is not finite.
 
-    NaN if there is one; on a GPU, which would have to be waited for, they may be anything.
+    On a GPU, which would have to be waited for, nothing is known of that.
     """
     if query.device.type != "cpu":
-        return math.inf, math.inf
-    low, high = (torch.stack(bounds) for bounds in zip(query.aminmax(), key.aminmax(), strict=True))
-    ends = torch.cat([-low, high, high.sum(dim=0, keepdim=True)])
-    return float(ends.max()), float(high.sum())
+        return None
+    grown_query, *of_query = fused(_exponentials, [query])
+    grown_key, *of_key = fused(_exponentials, [key])
+    ends: list[float] = torch.stack([end.amax() for end in (*of_query, *of_key)]).tolist()
+    highest = ends[0] + ends[2]
+    # Not by their maximum, which may pass over a NaN.
+    moderate = all(end <= LARGEST for end in (*ends, highest))
+    return Grown(grown_query, grown_key, highest) if moderate else None
 
 
 # What is compiled: rows of one side against all of the other.
+
+
+def _exponentials(projected: Tensor) -> tuple[Tensor, ...]:
+    return (2 * projected).exp(), projected.amax(dim=-1), (-projected).amax(dim=-1)
 
 
 def _direct_scores(query: Tensor, key: Tensor, energy: Tensor) -> tuple[Tensor, ...]:
@@ -183,14 +208,14 @@ def _factored_scores(query: Tensor, key: Tensor, energy: Tensor) -> tuple[Tensor
     return ((energy - 2 * energy * reciprocals).sum(dim=-1),)
 
 
-def _direct_sums(own: Tensor, other: Tensor, grad: Tensor, energy: Tensor) -> tuple[Tensor, ...]:
+def _direct_sums(own: Tensor, grad: Tensor, other: Tensor, energy: Tensor) -> tuple[Tensor, ...]:
     """Return the sums over the other side of 4 v r (1 - r) and of r, weighed by the gradient."""
     hidden = own.unsqueeze(2) + other.unsqueeze(1)
     once = grad.unsqueeze(-1) * torch.sigmoid(-2 * hidden)
     return 4 * energy * (once * torch.sigmoid(2 * hidden)).sum(dim=2), once.sum(dim=2)
 
 
-def _factored_sums(own: Tensor, other: Tensor, grad: Tensor, energy: Tensor) -> tuple[Tensor, ...]:
+def _factored_sums(own: Tensor, grad: Tensor, other: Tensor, energy: Tensor) -> tuple[Tensor, ...]:
     """Return what `_direct_sums` does; 1 - r is had as e r, in which nothing cancels."""
     product = own.unsqueeze(2) * other.unsqueeze(1)
     reciprocals = 1 / (1 + product)
@@ -198,7 +223,7 @@ def _factored_sums(own: Tensor, other: Tensor, grad: Tensor, energy: Tensor) -> 
     return 4 * energy * (once * (product * reciprocals)).sum(dim=2), once.sum(dim=2)
 
 
-def _paired_scores(query: Tensor, grown_key: Tensor, energy: Tensor) -> Tensor:
+def _paired_scores(query: Tensor, key: Tensor, energy: Tensor) -> Tensor:
     """Sum v r = 1 / (1/v + (e^2q / v) e^2k) two channels at a time, for one division: 1/a + 1/b.
 
     A channel whose energy is nothing gets an endless denominator.
@@ -208,16 +233,28 @@ def _paired_scores(query: Tensor, grown_key: Tensor, energy: Tensor) -> Tensor:
     counts = share.abs() > NEGLIGIBLE
     inverse = torch.where(counts, 1 / share, 0)
     offset = torch.where(counts, inverse, 1 / NEGLIGIBLE**2)
-    grown_query = _grown(query).mul_(inverse)
-    if query.shape[-1] % 2:
-        grown_query, grown_key = F.pad(grown_query, (0, 1)), F.pad(grown_key, (0, 1))
-        offset = F.pad(offset, (0, 1), value=1 / NEGLIGIBLE**2)
-    (summed,) = fused(_paired_sums, grown_query, grown_key, offset)
-    return summed.mul_(-2 * scale).add_(energy.sum())
+    query = query * inverse
+    num_queries, hidden = query.shape[1:]
+    if rest := hidden % 2:
+        query, key = F.pad(query, (0, rest)), F.pad(key, (0, rest))
+        offset = F.pad(offset, (0, rest), value=1 / NEGLIGIBLE**2)
+    if rest := -num_queries % SHARED:
+        query = F.pad(query, (0, 0, 0, rest))
+    (summed,) = fused(
+        _paired_sums,
+        [query.unflatten(-1, (2, -1)).unflatten(1, (-1, SHARED))],
+        [key.unflatten(-1, (2, -1)), offset.unflatten(-1, (2, -1))],
+    )
+    return summed.flatten(1, 2)[:, :num_queries].mul_(-2 * scale).add_(energy.sum())
 
 
 def _paired_sums(query: Tensor, key: Tensor, offset: Tensor) -> tuple[Tensor, ...]:
-    half = query.shape[-1] // 2
-    first = offset[:half] + query[:, :, None, :half] * key[:, None, :, :half]
-    second = offset[half:] + query[:, :, None, half:] * key[:, None, :, half:]
-    return (((first + second) / (first * second)).sum(dim=-1),)
+    """Sum over `2 hidden/2`, for a few queries in one loop, which then loads each key once."""
+
+    def summed(query: Tensor) -> Tensor:
+        first, second = (
+            offset[half] + query[:, :, None, half] * key[:, None, :, half] for half in (0, 1)
+        )
+        return ((first + second) / (first * second)).sum(dim=-1)
+
+    return (torch.stack([summed(query[:, :, row]) for row in range(SHARED)], dim=2),)
