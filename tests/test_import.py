@@ -18,6 +18,7 @@ PUBLIC = [
     "record",
     "rotary",
     "scores",
+    "weights_on_demand",
 ]
 
 MAX_SECONDS = 0.2

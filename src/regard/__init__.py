@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from regard import kernels, nn
 from regard.functional import biases, masks, normalizers, rotary, scores
-from regard.functional.attention import attention_weights
 from regard.inspection.record import record
-from regard.kernels import attention
+from regard.kernels import attention, attention_weights, weights_on_demand
 
 if TYPE_CHECKING:
     from regard.recipes.run import load
@@ -23,6 +22,7 @@ __all__ = [
     "record",
     "rotary",
     "scores",
+    "weights_on_demand",
 ]
 
 __version__ = "0.1.0"

@@ -60,7 +60,10 @@ class Normalizer(Protocol):
 
 @runtime_checkable
 class Attends(Protocol):
-    """A layer that can be looked into: `weights` takes what calling it takes."""
+    """A layer that can be looked into: `weights` takes what calling it takes.
+
+    It may also have `weights_on_demand`, which takes the same, for those who want a part of them.
+    """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 

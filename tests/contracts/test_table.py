@@ -47,4 +47,5 @@ def test_what_is_no_mechanism_is_public() -> None:
 
 
 def test_kernels_offer_the_verbs_only() -> None:
-    assert kernels.__all__ == ["attention", "explain", "only"]
+    verbs = ["attention", "attention_weights", "explain", "only", "weights_on_demand"]
+    assert kernels.__all__ == ["Weights", *verbs]

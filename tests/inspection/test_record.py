@@ -133,9 +133,11 @@ def test_model_keeps_its_fast_path(sdpa_calls: list[int]) -> None:
 def test_nothing_is_computed_until_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = MultiHeadAttention(WIDTH, 2)
     computed: list[int] = []
-    weights = layer.weights
+    asked = layer.weights_on_demand
     monkeypatch.setattr(
-        layer, "weights", lambda *given, **named: computed.append(1) or weights(*given, **named)
+        layer,
+        "weights_on_demand",
+        lambda *given, **named: computed.append(1) or asked(*given, **named),
     )
     with record(layer) as seen:
         layer(TEXT, TEXT, TEXT)
@@ -336,3 +338,27 @@ def test_what_was_changed_since_is_not_shown() -> None:
     with pytest.raises(ValueError, match="asked has been changed in place since; its weights are"):
         seen.only().weights(0)
     assert seen.only().weights(1).shape == (3, 2, 5, 5)
+
+
+@pytest.mark.parametrize("num_kv_heads", [4, 2])
+def test_what_is_said_of_all_weights(num_kv_heads: int) -> None:
+    layer = MultiHeadAttention(WIDTH, 4, num_kv_heads=num_kv_heads)
+    with record(layer) as seen:
+        layer(QUERY, TEXT, TEXT, mask=MASK)
+    said, whole = seen.only(), layer.weights(QUERY, TEXT, TEXT, mask=MASK).detach()
+    torch.testing.assert_close(said.column_sums(), whole.sum(-2), rtol=0, atol=1e-6)
+    torch.testing.assert_close(said.entropy(), torch.special.entr(whole).sum(-1), rtol=0, atol=1e-6)
+    torch.testing.assert_close(said.top(2)[0], whole.topk(2).values, rtol=0, atol=1e-6)
+
+
+def test_gradients_reach_the_model_from_its_weights_when_asked() -> None:
+    layer, text = MultiHeadAttention(WIDTH, 2), TEXT.clone().requires_grad_()
+    with record(layer) as apart, record(layer, differentiable=True) as kept:
+        layer(text, text, text)
+    assert not apart.only().weights(rows=[1]).requires_grad
+    kept.only().weights(rows=[1]).square().sum().backward()
+    found = text.grad.clone(), layer.key.weight.grad.clone()
+    text.grad, layer.key.weight.grad = None, None
+    layer.weights(text, text, text)[..., 1, :].square().sum().backward()
+    assert found[0].abs().max() > 0
+    torch.testing.assert_close(found, (text.grad, layer.key.weight.grad), rtol=1e-5, atol=1e-6)

@@ -63,9 +63,12 @@ def dense(
     query_len: int,
     key_len: int,
     *,
+    rows: Int[Tensor, " rows"] | None = None,
     device: torch.device | None = None,
 ) -> Tensor | None:
-    """Spell out a mask that may be a `Window`.
+    """Spell out a mask that may be a `Window`, for all queries or only those of some rows.
+
+    A mask that is spelt out already, as such or within the window, stays as it is.
 
     Source: see `window`.
 
@@ -80,8 +83,11 @@ def dense(
         return mask
     before = key_len if mask.before is None else mask.before
     after = query_len if mask.after is None else mask.after
-    band = window(query_len, key_len, before=before, after=after, device=device)
-    return combine(band, mask.mask)
+    if rows is None:
+        offset = offsets(query_len, key_len, device)
+    else:
+        offset = offsets(1, key_len, device) + (query_len - 1 - rows).unsqueeze(-1)
+    return combine((offset >= -before) & (offset <= after), mask.mask)
 
 
 def combine(*masks: Tensor | None) -> Tensor | None:

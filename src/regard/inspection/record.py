@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from regard.interfaces import Attends
+from regard.kernels.weights import Weights, given_weights
 
 __all__ = ["LayerRecord", "Record", "record"]
 
@@ -28,16 +29,19 @@ class _Call(NamedTuple):
 class LayerRecord:
     """What one attention layer was asked, call by call; weights are computed when they are read."""
 
-    def __init__(self, name: str, layer: nn.Module) -> None:
+    def __init__(self, name: str, layer: nn.Module, *, differentiable: bool) -> None:
         self.name = name
         self._layer = layer
+        self._differentiable = differentiable
         self._calls: list[_Call] = []
 
     def keep(
         self, _layer: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], _: Any
     ) -> None:
         """Keep what the layer was asked; a forward hook."""
-        kept = _detached(arguments), _detached(keywords)
+        kept = (arguments, keywords)
+        if not self._differentiable:
+            kept = _detached(arguments), _detached(keywords)
         self._calls.append(_Call(*kept, _autocast(), _versions(kept)))
 
     def __len__(self) -> int:
@@ -60,6 +64,31 @@ class LayerRecord:
             IndexError: the layer was not called so often.
             ValueError: a tensor that the layer was given has been changed in place since.
         """
+        with self._asked(call) as asked:
+            of_heads = asked if heads is None else asked.heads(heads)
+            return of_heads.all() if rows is None else of_heads.rows(rows)
+
+    def column_sums(self, call: int = -1) -> Float[Tensor, "... key"]:
+        """Return how much attention each key gets from all queries together.
+
+        The whole matrix never stands in memory; so with what follows.
+        """
+        with self._asked(call) as asked:
+            return asked.column_sums()
+
+    def top(self, num_keys: int, call: int = -1) -> tuple[Tensor, Tensor]:
+        """Return the largest weights of each query, in falling order, and their keys."""
+        with self._asked(call) as asked:
+            return asked.top(num_keys)
+
+    def entropy(self, call: int = -1) -> Float[Tensor, "... query"]:
+        """Return how widely each query looks, in nats."""
+        with self._asked(call) as asked:
+            return asked.entropy()
+
+    @contextmanager
+    def _asked(self, call: int) -> Iterator[Weights]:
+        """Let the weights of a call be asked for, as they were in its time."""
         if not -len(self) <= call < len(self):
             hint = "" if self._calls else f"; {_COMPILED}"
             raise IndexError(
@@ -70,15 +99,14 @@ class LayerRecord:
             raise ValueError(
                 f"what {self.name} was asked has been changed in place since; its weights are lost"
             )
-        with torch.no_grad(), ExitStack() as stack:
+        layer = cast(Attends, self._layer)
+        with torch.set_grad_enabled(self._differentiable), ExitStack() as stack:
             for device, dtype in asked.autocast.items():
                 stack.enter_context(torch.autocast(device, dtype))
-            weights = cast(Attends, self._layer).weights(*asked.arguments, **asked.keywords)
-        if heads is not None:
-            weights = weights[..., list(heads), :, :]
-        if rows is not None:
-            weights = weights[..., list(rows), :]
-        return weights
+            if hasattr(layer, "weights_on_demand"):
+                yield layer.weights_on_demand(*asked.arguments, **asked.keywords)
+            else:
+                yield given_weights(layer.weights(*asked.arguments, **asked.keywords))
 
     def alignment(self) -> Float[Tensor, "... query key"]:
         """Return the weights of all calls under each other: of a decoder that steps, its alignment.
@@ -130,11 +158,15 @@ class Record:
 
 
 @contextmanager
-def record(model: nn.Module) -> Iterator[Record]:
+def record(model: nn.Module, *, differentiable: bool = False) -> Iterator[Record]:
     """Keep what every attention layer of a model is asked while the block runs.
 
     Nothing is computed and the model keeps its fast path: the layers' inputs are kept, and weights
     are computed from them when they are read, with the parameters of that moment.
+
+    Args:
+        differentiable: gradients reach the model from its weights, to train where it looks; the
+            graph of what was recorded is then kept as long as the record.
 
     Raises:
         ValueError: the model has no attention layer.
@@ -153,7 +185,8 @@ def record(model: nn.Module) -> Iterator[Record]:
             "`weights` that takes what calling it takes"
         )
     records = {
-        name: LayerRecord(name or type(layer).__name__, layer) for name, layer in layers.items()
+        name: LayerRecord(name or type(layer).__name__, layer, differentiable=differentiable)
+        for name, layer in layers.items()
     }
     handles = [
         layer.register_forward_hook(records[name].keep, with_kwargs=True)

@@ -6,6 +6,7 @@
 A kernel gives what the reference gives or refuses. A new one is a file here and a row in `TABLE`.
 """
 
-from regard.kernels.dispatch import attention, explain, only
+from regard.kernels.dispatch import attention, attention_weights, explain, only
+from regard.kernels.weights import Weights, weights_on_demand
 
-__all__ = ["attention", "explain", "only"]
+__all__ = ["Weights", "attention", "attention_weights", "explain", "only", "weights_on_demand"]

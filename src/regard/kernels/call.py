@@ -46,6 +46,16 @@ class Call(NamedTuple):
         return masks.dense(self.mask, *lengths, device=self.query.device)
 
     @property
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments of the definition."""
+        return {
+            "score": self.compare,
+            "bias": self.bias,
+            "mask": self.mask,
+            "normalizer": self.normalizer,
+        }
+
+    @property
     def comparison(self) -> Callable[..., Tensor]:
         """The comparison without what is bound to it."""
         return self.compare.func if isinstance(self.compare, partial) else self.compare

@@ -14,37 +14,41 @@ from regard.interfaces import Normalizer, Window
 from regard.kernels import inner_product, tanh_energy
 from regard.kernels.call import Call, take_apart
 
-__all__ = ["TABLE", "Kernel", "attention", "explain", "only"]
+__all__ = ["TABLE", "Kernel", "attention", "attention_weights", "explain", "only", "weigh"]
 
 
 class Kernel(NamedTuple):
     """One way to compute attention.
 
     `refuses` says why it cannot take a call, None if it can; `declines` why it had better not.
+    `weights` is for those that have the weights to themselves on the way.
     """
 
     name: str
     refuses: Callable[[Call], str | None]
     attention: Callable[[Call], Tensor]
     declines: Callable[[Call], str | None] = lambda call: None
+    weights: Callable[[Call], Tensor] | None = None
 
 
 def _compose(call: Call) -> Tensor:
-    return reference.attention(
-        call.query,
-        call.key,
-        call.value,
-        score=call.compare,
-        bias=call.bias,
-        mask=call.mask,
-        normalizer=call.normalizer,
-    )
+    return reference.attention(call.query, call.key, call.value, **call.options)
+
+
+def _compose_weights(call: Call) -> Tensor:
+    return reference.attention_weights(call.query, call.key, **call.options)
 
 
 TABLE = (
     Kernel("inner_product", inner_product.refuses, inner_product.attention),
-    Kernel("tanh_energy", tanh_energy.refuses, tanh_energy.attention, tanh_energy.declines),
-    Kernel("reference", lambda call: None, _compose),
+    Kernel(
+        "tanh_energy",
+        tanh_energy.refuses,
+        tanh_energy.attention,
+        tanh_energy.declines,
+        tanh_energy.weights,
+    ),
+    Kernel("reference", lambda call: None, _compose, weights=_compose_weights),
 )
 """The kernels, best first; the first that neither refuses nor declines a call runs it."""
 
@@ -116,6 +120,51 @@ def attention(
     call = take_apart(query, key, value, score, bias, mask, normalizer)
     _check(call)
     return _choose(call).attention(call)
+
+
+def attention_weights(
+    query: Float[Tensor, "*#batch query query_dim"],
+    key: Float[Tensor, "*#batch key key_dim"],
+    *,
+    score: Callable[[Tensor, Tensor], Tensor] = scaled_dot,
+    bias: Tensor | None = None,
+    mask: Tensor | Window | None = None,
+    normalizer: Normalizer = softmax,
+) -> Float[Tensor, "*batch query key"]:
+    r"""Return how much each query attends to each key.
+
+    $$w_i = \operatorname{normalizer}(\operatorname{score}(q_i, k) + b_i, \; m_i)$$
+
+    The arguments are those of `regard.attention`. `regard.weights_on_demand` gives some rows and
+    heads without the rest.
+
+    Source: Bahdanau et al. 2015, eq. 6, for any score and normalizer.
+    Cost: that of the score; one query x key matrix.
+
+    Raises:
+        TypeError: `mask` is not boolean.
+        ValueError: `bias` or `mask` does not broadcast to the scores, or query and key not to each
+            other.
+
+    >>> import torch
+    >>> attention_weights(torch.zeros(1, 2), torch.zeros(4, 2))
+    tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
+    """
+    # There are no values; whoever weighs does not look at them.
+    return weigh(take_apart(query, key, key, score, bias, mask, normalizer))
+
+
+def weigh(call: Call) -> Tensor:
+    """Return the weights of a call, by the fastest kernel that has them; values are not looked at.
+
+    One that only reads out, though `only` names it, leaves this to the reference.
+    """
+    for kernel in TABLE:
+        if kernel.weights is None or (_forced and kernel.name != _forced[-1]):
+            continue
+        if kernel.refuses(call) is None and (_forced or kernel.declines(call) is None):
+            return kernel.weights(call)
+    return _compose_weights(call)
 
 
 def explain(

@@ -22,7 +22,7 @@ from regard.kernels.call import Call
 from regard.kernels.fused import fused
 from regard.kernels.mapped import one_by_one
 
-__all__ = ["attention", "declines", "refuses"]
+__all__ = ["attention", "declines", "refuses", "weights"]
 
 LARGEST = 43.0
 """Beyond, e^(2 LARGEST) leaves float32: larger sums are made before they are exponentiated."""
@@ -74,15 +74,16 @@ def attention(call: Call) -> Tensor:
     Source: Bahdanau et al. 2015, appendix A.1.2, factored as above.
     Cost: query x key x hidden reciprocals; memory for query x key.
     """
-    return reference.attention(
-        call.query,
-        call.key,
-        call.value,
-        score=partial(_compare, energy=call.bound["energy"]),
-        bias=call.bias,
-        mask=call.mask,
-        normalizer=call.normalizer,
-    )
+    return reference.attention(call.query, call.key, call.value, **_options(call))
+
+
+def weights(call: Call) -> Tensor:
+    """Compute the weights of the call, as `attention` does."""
+    return reference.attention_weights(call.query, call.key, **_options(call))
+
+
+def _options(call: Call) -> dict[str, Any]:
+    return call._replace(compare=partial(_compare, energy=call.bound["energy"])).options
 
 
 def _compare(query: Tensor, key: Tensor, *, energy: Tensor) -> Tensor:

@@ -7,7 +7,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from regard import kernels
-from regard.functional.attention import attention_weights
 from regard.functional.normalizers import softmax
 from regard.interfaces import Memory, Normalizer
 from regard.nn.scores import ScoreModule
@@ -78,7 +77,16 @@ class Attention(nn.Module):
         bias: Tensor | None = None,
     ) -> Float[Tensor, "*batch query key"]:
         """Return the weights of this reading, without dropout."""
-        return attention_weights(
+        return self.weights_on_demand(query, memory, bias).all()
+
+    def weights_on_demand(
+        self,
+        query: Float[Tensor, "*batch query query_dim"],
+        memory: Memory,
+        bias: Tensor | None = None,
+    ) -> kernels.Weights:
+        """Return the weights of this reading, without dropout, to be asked for in part."""
+        return kernels.weights_on_demand(
             self.score.project_query(query),
             memory.key,
             score=self.score.comparison,

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from regard import kernels
-from regard.functional.attention import attention_weights, check
+from regard.functional.attention import check
 from regard.functional.normalizers import softmax
 from regard.interfaces import Normalizer, Window
 from regard.nn.attention import dropped
@@ -96,8 +96,8 @@ class MultiHeadAttention(nn.Module):
             self._shared_heads(self.key(key)),
             self._shared_heads(self.value(value)),
             score=self.score,
-            bias=None if bias is None else self._grouped(bias),
-            mask=self._for_all_heads(mask, query, key),
+            bias=self._grouped(bias),
+            mask=self._grouped_mask(_for_all_heads(mask, query, key)),
             normalizer=dropped(self.normalizer, self.dropout),
         )
         output: Tensor = self.output(self._ungrouped(context).transpose(-3, -2).flatten(-2))
@@ -113,20 +113,33 @@ class MultiHeadAttention(nn.Module):
         bias: Tensor | None = None,
     ) -> Float[Tensor, "*batch heads query key"]:
         """Return the weights of every head in this call, without dropout."""
-        weights = attention_weights(
-            self._query_heads(query),
-            self._shared_heads(self.key(key)),
+        return self.weights_on_demand(query, key, value, mask=mask, bias=bias).all()
+
+    def weights_on_demand(
+        self,
+        query: Float[Tensor, "*batch query embed"],
+        key: Float[Tensor, "*batch key key_dim"],
+        value: Float[Tensor, "*batch key value_dim"],
+        *,
+        mask: Tensor | Window | None = None,
+        bias: Tensor | None = None,
+    ) -> kernels.Weights:
+        """Return the weights of every head in this call, without dropout, to be asked in part."""
+        keys = self._heads(self.key(key))
+        return kernels.weights_on_demand(
+            self._heads(self.query(query)),
+            keys if self.num_shared == 1 else keys.repeat_interleave(self.num_shared, dim=-3),
             score=self.score,
-            bias=None if bias is None else self._grouped(bias),
-            mask=self._for_all_heads(mask, query, key),
+            bias=bias,
+            mask=_for_all_heads(mask, query, key),
             normalizer=self.normalizer,
         )
-        return self._ungrouped(weights)
 
     # Heads that share keys and values stand on an axis of their own behind that of the shared ones.
 
     def _query_heads(self, query: Tensor) -> Tensor:
-        return self._grouped(self._heads(self.query(query)))
+        heads = self._heads(self.query(query))
+        return heads if self.num_shared == 1 else heads.unflatten(-3, (-1, self.num_shared))
 
     def _shared_heads(self, projected: Tensor) -> Tensor:
         heads = self._heads(projected)
@@ -136,29 +149,35 @@ class MultiHeadAttention(nn.Module):
         heads: Tensor = projected.unflatten(-1, (-1, self.head_dim)).transpose(-3, -2)
         return heads
 
-    def _grouped(self, of_heads: Tensor) -> Tensor:
-        if self.num_shared == 1 or of_heads.dim() < 3:
+    def _grouped(self, of_heads: Tensor | None) -> Tensor | None:
+        if self.num_shared == 1 or of_heads is None or of_heads.dim() < 3:
             return of_heads
         if of_heads.shape[-3] == 1:
             return of_heads.unsqueeze(-3)
         grouped: Tensor = of_heads.unflatten(-3, (-1, self.num_shared))
         return grouped
 
+    def _grouped_mask(self, mask: Tensor | Window | None) -> Tensor | Window | None:
+        if isinstance(mask, Window):
+            return mask._replace(mask=self._grouped(mask.mask))
+        return self._grouped(mask)
+
     def _ungrouped(self, of_heads: Tensor) -> Tensor:
         return of_heads if self.num_shared == 1 else of_heads.flatten(-4, -3)
 
-    def _for_all_heads(
-        self, mask: Tensor | Window | None, query: Tensor, key: Tensor
-    ) -> Tensor | Window | None:
-        if isinstance(mask, Window):
-            return mask._replace(mask=self._with_axes_of_heads(mask.mask, query, key))
-        return self._with_axes_of_heads(mask, query, key)
 
-    def _with_axes_of_heads(self, mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor | None:
-        if mask is None:
-            return None
-        # Checked before it gets axes for the heads, which its caller knows nothing of.
-        check(torch.Size([*query.shape[:-1], key.shape[-2]]), bias=None, mask=mask)
-        for _ in range(0 if mask.dim() < 3 else 1 + (self.num_shared > 1)):
-            mask = mask.unsqueeze(-3)
-        return mask
+def _for_all_heads(
+    mask: Tensor | Window | None, query: Tensor, key: Tensor
+) -> Tensor | Window | None:
+    """Give a mask an axis for the heads."""
+    if isinstance(mask, Window):
+        return mask._replace(mask=_with_axis(mask.mask, query, key))
+    return _with_axis(mask, query, key)
+
+
+def _with_axis(mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor | None:
+    if mask is None:
+        return None
+    # Checked before it gets an axis for the heads, which its caller knows nothing of.
+    check(torch.Size([*query.shape[:-1], key.shape[-2]]), bias=None, mask=mask)
+    return mask if mask.dim() < 3 else mask.unsqueeze(-3)

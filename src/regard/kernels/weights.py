@@ -1,0 +1,273 @@
+"""Attention weights on demand: any rows and heads of them, and what all of them say together.
+
+The whole matrix never stands in memory: it is gone through a few rows at a time.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from inspect import isfunction
+from typing import NamedTuple, overload
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from regard.functional import attention as reference
+from regard.functional import masks, scores
+from regard.functional.normalizers import softmax
+from regard.functional.scores import scaled_dot
+from regard.interfaces import Normalizer, Window
+from regard.kernels.call import Call, take_apart
+from regard.kernels.dispatch import weigh
+
+__all__ = ["Weights", "given_weights", "weights_on_demand"]
+
+COMPARISONS = (
+    scores.inner_product,
+    scores.scaled_dot,
+    scores.tanh_energy,
+    scores.inverse_distance,
+)
+"""Those that treat every head alike."""
+
+PIECE = 2**22
+"""How many weights are computed at once for what is said of all of them."""
+
+
+class TopKeys(NamedTuple):
+    """The largest weights of each query, and the keys that have them."""
+
+    weights: Float[Tensor, "*batch query top"]
+    keys: Int[Tensor, "*batch query top"]
+
+
+class Weights(ABC):
+    """The weights of one call of attention, computed when and where they are asked for.
+
+    Exact, and differentiable like the call itself: under `torch.no_grad` nothing is kept.
+    """
+
+    shape: torch.Size
+    """`*batch query key`."""
+
+    @abstractmethod
+    def rows(self, queries: Sequence[int] | Tensor) -> Float[Tensor, "*batch rows key"]:
+        """Return the weights of some queries.
+
+        Cost: that of attention with these queries alone.
+        """
+
+    def heads(self, heads: Sequence[int]) -> "Weights":
+        """Return the weights of some heads, which stand on the third axis from the end.
+
+        Raises:
+            IndexError: there is no such head, or no axis for heads.
+        """
+        if len(self.shape) < 3:
+            raise IndexError(f"weights of shape {tuple(self.shape)} have no axis for heads")
+        return self._of_heads(_counted_from_0("head", heads, self.shape[-3], self._device))
+
+    def _of_heads(self, index: Tensor) -> "Weights":
+        return _OfHeads(self, index)
+
+    @abstractmethod
+    def all(self) -> Float[Tensor, "*batch query key"]:
+        """Return the whole matrix."""
+
+    def column_sums(self) -> Float[Tensor, "*batch key"]:
+        """Return how much attention each key gets from all queries together.
+
+        Cost: time of the whole matrix, memory of a few rows.
+        """
+        total = torch.zeros((), device=self._device)
+        for piece in self._pieces():
+            total = total + piece.sum(dim=-2)
+        return total.expand(*self.shape[:-2], self.shape[-1])
+
+    def top(self, num_keys: int) -> TopKeys:
+        """Return the largest weights of each query, in falling order, and their keys.
+
+        Cost: time of the whole matrix, memory of a few rows.
+
+        Raises:
+            ValueError: there are not so many keys.
+        """
+        if not 0 <= num_keys <= self.shape[-1]:
+            raise ValueError(f"num_keys must lie in 0..{self.shape[-1]}; got {num_keys}")
+        found = [piece.topk(num_keys, dim=-1) for piece in self._pieces()]
+        return TopKeys(*(torch.cat(parts, dim=-2) for parts in zip(*found, strict=True)))
+
+    def entropy(self) -> Float[Tensor, "*batch query"]:
+        r"""Return how widely each query looks, in nats.
+
+        $$H_i = -\sum_j w_{ij} \log w_{ij}, \quad 0 \log 0 = 0$$
+
+        Cost: time of the whole matrix, memory of a few rows.
+        """
+        return torch.cat([torch.special.entr(piece).sum(-1) for piece in self._pieces()], dim=-1)
+
+    @property
+    @abstractmethod
+    def _device(self) -> torch.device: ...
+
+    def _pieces(self) -> Iterator[Tensor]:
+        *batch, num_queries, num_keys = self.shape
+        step = max(1, PIECE // max(1, torch.Size([*batch, num_keys]).numel()))
+        # At least one piece, so that there is something to put together.
+        for first in range(0, max(1, num_queries), step):
+            rows = torch.arange(first, min(first + step, num_queries), device=self._device)
+            yield self.rows(rows)
+
+
+class _OfCall(Weights):
+    """Weights computed from what was asked, its query and key projected once."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.shape = reference.scores_shape(call.query, call.key)
+
+    @property
+    def _device(self) -> torch.device:
+        return self._call.query.device
+
+    def rows(self, queries: Sequence[int] | Tensor) -> Tensor:
+        call, (num_queries, num_keys) = self._call, self.shape[-2:]
+        index = _counted_from_0("query", queries, num_queries, self._device)
+        if isinstance(call.mask, Window):
+            band = masks.dense(
+                call.mask._replace(mask=None),
+                num_queries,
+                num_keys,
+                rows=index,
+                device=self._device,
+            )
+            mask = masks.combine(band, _chosen(call.mask.mask, -2, index))
+        else:
+            mask = _chosen(call.mask, -2, index)
+        query, bias = call.query.index_select(-2, index), _chosen(call.bias, -2, index)
+        return weigh(call._replace(query=query, bias=bias, mask=mask))
+
+    def _of_heads(self, index: Tensor) -> Weights:
+        call = self._call
+        # A normalizer or score of one's own may know which head is which.
+        if not isfunction(call.normalizer) or call.comparison not in COMPARISONS:
+            return super()._of_heads(index)
+        of_heads = call._replace(
+            query=_chosen(call.query, -3, index),
+            key=_chosen(call.key, -3, index),
+            bias=_chosen(call.bias, -3, index),
+            mask=_chosen_of_mask(call.mask, -3, index),
+        )
+        return _OfCall(of_heads)
+
+    def all(self) -> Tensor:
+        return weigh(self._call)
+
+
+class _OfHeads(Weights):
+    """Some of the heads, taken from all."""
+
+    def __init__(self, weights: Weights, index: Tensor) -> None:
+        self._weights, self._index = weights, index
+        self.shape = torch.Size([*weights.shape[:-3], len(index), *weights.shape[-2:]])
+
+    @property
+    def _device(self) -> torch.device:
+        return self._index.device
+
+    def rows(self, queries: Sequence[int] | Tensor) -> Tensor:
+        return self._weights.rows(queries).index_select(-3, self._index)
+
+    def all(self) -> Tensor:
+        return self._weights.all().index_select(-3, self._index)
+
+
+class _Given(Weights):
+    """Weights that stand already."""
+
+    def __init__(self, weights: Tensor) -> None:
+        self._weights, self.shape = weights, weights.shape
+
+    @property
+    def _device(self) -> torch.device:
+        return self._weights.device
+
+    def rows(self, queries: Sequence[int] | Tensor) -> Tensor:
+        index = _counted_from_0("query", queries, self.shape[-2], self._device)
+        return self._weights.index_select(-2, index)
+
+    def all(self) -> Tensor:
+        return self._weights
+
+
+def weights_on_demand(
+    query: Float[Tensor, "*#batch query query_dim"],
+    key: Float[Tensor, "*#batch key key_dim"],
+    *,
+    score: Callable[[Tensor, Tensor], Tensor] = scaled_dot,
+    bias: Tensor | None = None,
+    mask: Tensor | Window | None = None,
+    normalizer: Normalizer = softmax,
+) -> Weights:
+    """Return the weights of a call of attention as something to be asked: nothing is computed yet.
+
+    The arguments are those of `regard.attention_weights`. A score of one's own is asked for some
+    queries at a time, and must score each by itself.
+
+    Source: Bahdanau et al. 2015, eq. 6, row by row.
+    Cost: the projections of query and key; then that of what is asked.
+
+    Raises:
+        TypeError: `mask` is not boolean.
+        ValueError: `bias` or `mask` does not broadcast to the scores, or query and key not to each
+            other.
+
+    >>> weights = weights_on_demand(torch.zeros(1000, 2), torch.zeros(4, 2))
+    >>> weights.rows([7])
+    tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
+    >>> weights.column_sums()
+    tensor([250., 250., 250., 250.])
+    """
+    # There are no values; whoever weighs does not look at them.
+    call = take_apart(query, key, key, score, bias, mask, normalizer)
+    reference.check(reference.scores_shape(call.query, call.key), bias=bias, mask=mask)
+    return _OfCall(call)
+
+
+def given_weights(weights: Float[Tensor, "*batch query key"]) -> Weights:
+    """Let weights that stand already be asked like those on demand.
+
+    Source: see `weights_on_demand`.
+    """
+    return _Given(weights)
+
+
+def _counted_from_0(
+    what: str, chosen: Sequence[int] | Tensor, number: int, device: torch.device
+) -> Tensor:
+    """Return positions as an index, those counted from the end counted from 0."""
+    index = torch.as_tensor(chosen, dtype=torch.long, device=device)
+    if not isinstance(chosen, Tensor):
+        for position in chosen:
+            if not -number <= position < number:
+                raise IndexError(f"there are {number} of them; there is no {what} {position}")
+    return index.where(index >= 0, index + number)
+
+
+@overload
+def _chosen(tensor: Tensor, axis: int, index: Tensor) -> Tensor: ...
+@overload
+def _chosen(tensor: None, axis: int, index: Tensor) -> None: ...
+def _chosen(tensor: Tensor | None, axis: int, index: Tensor) -> Tensor | None:
+    """Take what the index names, unless there is one for all."""
+    if tensor is None or tensor.dim() < -axis or tensor.shape[axis] == 1:
+        return tensor
+    return tensor.index_select(axis, index)
+
+
+def _chosen_of_mask(
+    mask: Tensor | Window | None, axis: int, index: Tensor
+) -> Tensor | Window | None:
+    if isinstance(mask, Window):
+        return mask._replace(mask=_chosen(mask.mask, axis, index))
+    return _chosen(mask, axis, index)
