@@ -15,13 +15,13 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import torch
-from _timing import medians
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from regard.bench.measuring import medians
 from regard.data.encoding import pad
 from regard.data.named import load_named
 from regard.data.tokenizers import Tokenizer

@@ -27,6 +27,7 @@ COMMANDS = (
     _Command("evaluate", "score a trained run", "evaluate"),
     _Command("inspect", "look into a run: settings, figures, attention", "inspect"),
     _Command("catalogue", "every mechanism, with formula and source", "catalogue"),
+    _Command("bench", "how fast attention is here, against what others have", "bench"),
     _Command("data", "the data sets known by name", "data"),
 )
 

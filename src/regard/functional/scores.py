@@ -114,7 +114,8 @@ def tanh_energy(
         raise ValueError(
             f"energy must be as wide as the projected key ({key.shape[-1]}); got {energy.shape[-1]}"
         )
-    hidden = torch.tanh(at_least_float32(query).unsqueeze(-2) + at_least_float32(key).unsqueeze(-3))
+    hidden = at_least_float32(query).unsqueeze(-2) + at_least_float32(key).unsqueeze(-3)
+    hidden.tanh_()  # in place: this is the largest tensor by far
     # Outside autocast: the sum over the hidden units stays in float32.
     with torch.autocast(hidden.device.type, enabled=False):
         scores = hidden @ energy.to(hidden.dtype)

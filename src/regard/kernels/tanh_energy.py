@@ -59,13 +59,23 @@ def declines(call: Call) -> str | None:
     """Say why the definition is better; None if it is not."""
     if torch.compiler.is_exporting():
         return "an exported program holds PyTorch's own operators, to run anywhere"
+    if _is_row(call.query, call.key) and _wants_gradients(call):
+        return "with one query or one key, keeping what the gradients need is faster"
     if torch.compiler.is_compiling():
         return None  # sizes may stand for any
-    if min(call.query.shape[-2], call.key.shape[-2]) == 1:
-        return "one query or one key alone makes no large matrix"
     if call.query.shape[-2] * call.key.numel() < SMALL:
         return "so small a call is not worth its preparation"
     return None
+
+
+def _is_row(query: Tensor, key: Tensor) -> bool:
+    """Whether there is only one query, or one key, with as many exponentials as sums."""
+    return 1 in (query.shape[-2], key.shape[-2])
+
+
+def _wants_gradients(call: Call) -> bool:
+    inputs = call.query, call.key, call.bound["energy"]
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
 
 
 def attention(call: Call) -> Tensor:
@@ -181,7 +191,7 @@ def _grown(query: Tensor, key: Tensor) -> Grown | None:
 
     On a GPU, which would have to be waited for, nothing is known of that.
     """
-    if query.device.type != "cpu":
+    if query.device.type != "cpu" or _is_row(query, key):
         return None
     grown_query, *of_query = fused(_exponentials, [query])
     grown_key, *of_key = fused(_exponentials, [key])

@@ -13,7 +13,7 @@ from regard.recipes.translation_parts import make_model
 from regard.recipes.translation_system import TranslationSystem
 from regard.training.run_directory import RunDirectory, RunError
 
-__all__ = ["load", "read_settings", "read_tokenizers"]
+__all__ = ["device_named", "load", "read_settings", "read_tokenizers"]
 
 
 def load(path: str | Path, *, device: str = "cpu") -> TranslationSystem:
@@ -27,7 +27,7 @@ def load(path: str | Path, *, device: str = "cpu") -> TranslationSystem:
         RunError: there is no such run, it is damaged or unfinished, or a newer version wrote it.
         ValueError: there is no such device.
     """
-    chosen = _device(device)
+    chosen = device_named(device)
     run = RunDirectory(path)
     settings = read_settings(run)
     source, target = read_tokenizers(run)
@@ -38,7 +38,7 @@ def load(path: str | Path, *, device: str = "cpu") -> TranslationSystem:
     return system
 
 
-def _device(name: str) -> torch.device:
+def device_named(name: str) -> torch.device:
     if name == "auto":
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     try:
