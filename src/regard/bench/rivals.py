@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,6 +14,8 @@ from torch.nn import functional as F
 __all__ = [
     "compiled_additive",
     "dot_product",
+    "entmax_package",
+    "flex_window",
     "installed",
     "keras_additive",
     "naive_additive",
@@ -44,6 +47,33 @@ def installed(packages: Mapping[str, str]) -> dict[str, str]:
         for name, package in packages.items()
         if find_spec(package) is None
     }
+
+
+def entmax_package(name: str) -> Callable[[Tensor], Tensor]:
+    """Return a normalizer of the package `entmax`."""
+    normalizer: Callable[..., Tensor] = getattr(import_module("entmax"), name)
+    return partial(normalizer, dim=-1)
+
+
+@cache
+def flex_window(
+    before: int, after: int, length: int, device: torch.device
+) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """Return FlexAttention over a window, compiled."""
+    from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+
+    mask = create_block_mask(
+        lambda _batch, _head, query, key: (query - key <= before) & (key - query <= after),
+        *(None, None, length, length),
+        device=str(device),
+    )
+    compiled = torch.compile(flex_attention, dynamic=False)
+
+    def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        context: Tensor = compiled(query, key, value, block_mask=mask)
+        return context
+
+    return attend
 
 
 @cache

@@ -9,8 +9,8 @@ from torch import Tensor
 from regard import kernels
 from regard.bench import rivals
 from regard.bench.measuring import Case
-from regard.functional import scores
-from regard.functional.masks import Window, causal
+from regard.functional import normalizers, scores
+from regard.functional.masks import Window, causal, dense
 from regard.kernels import attention
 
 __all__ = ["SUITES", "Sizes"]
@@ -47,9 +47,11 @@ def _without_energy(query: Tensor, key: Tensor, value: Tensor, _: Tensor) -> Ten
 
 
 def _forward(attend: Callable[..., object], *inputs: Tensor) -> Callable[[], object]:
+    detached = [tensor.detach() for tensor in inputs]
+
     def run() -> object:
         with torch.no_grad():
-            return attend(*inputs)
+            return attend(*detached)
 
     return run
 
@@ -161,6 +163,65 @@ def dot(sizes: Sizes) -> Iterator[Case]:
     yield Case(f"4 heads share keys, forward and backward, (1, 8 heads, {length}, 64)", runs)
 
 
+def windows(sizes: Sizes) -> Iterator[Case]:
+    """Scaled dot product within 64 positions of each query, 8 heads of width 64."""
+    length = sizes.length(8192)
+    inputs = [sizes.draw(1, 8, length, 64) for _ in range(3)]
+    near = Window(64, 64)
+    mask = dense(near, length, length, device=sizes.device)
+    sides: dict[str, Attend] = {
+        "Regard, Window(64, 64)": partial(attention, mask=near),
+        "PyTorch's fused, the mask": partial(rivals.dot_product, attn_mask=mask),
+    }
+    flex = {"FlexAttention": rivals.flex_window(64, 64, length, sizes.device)}
+    runs = {side: _forward(attend, *inputs) for side, attend in (sides | flex).items()}
+    yield Case(f"forward, {length:,} positions", runs)
+
+    untrained = sizes.device.type == "cpu"
+    trained = sides if untrained else sides | flex
+    absent = {"FlexAttention": "it cannot be trained on a CPU"} if untrained else {}
+    runs = {side: _with_backward(attend, *inputs) for side, attend in trained.items()}
+    yield Case(f"forward and backward, {length:,} positions", runs, absent=absent)
+
+
+def window_growth(sizes: Sizes) -> Iterator[Case]:
+    """Windows at growing lengths, forward and backward: scaled dot product, 8 heads of width 64."""
+    sides: dict[str, Attend] = {
+        "Regard, Window(64, 64)": partial(attention, mask=Window(64, 64)),
+        "all positions, PyTorch's fused": rivals.dot_product,
+    }
+    for length in map(sizes.length, (1024, 2048, 4096, 8192, 16384)):
+        inputs = [sizes.draw(1, 8, length, 64) for _ in range(3)]
+        # All pairs of more would take minutes.
+        some = list(sides.items())[: None if length <= sizes.length(8192) else 1]
+        runs = {side: _with_backward(attend, *inputs) for side, attend in some}
+        yield Case(f"forward and backward, {length:,} positions", runs, length=length)
+
+
+def sparse(sizes: Sizes) -> Iterator[Case]:
+    """Sparse normalizers of two million scores, forward and backward, by the number of keys."""
+    absent = rivals.installed({"the package entmax": "entmax"})
+    for num_keys in map(sizes.length, (128, 512, 1024, 2048, 4096, 8192)):
+        scored = sizes.draw(max(1, sizes.length(2**21) // num_keys), num_keys)
+        for name in ("sparsemax", "entmax15"):
+            sides: dict[str, Attend] = {"Regard": getattr(normalizers, name)}
+            if not absent:
+                sides["the package entmax"] = rivals.entmax_package(name)
+            sides["softmax, for comparison"] = partial(torch.softmax, dim=-1)
+            runs = {side: _with_weighed_backward(run, scored) for side, run in sides.items()}
+            yield Case(f"{name}, {num_keys:,} keys", runs, absent=absent)
+
+
+def _with_weighed_backward(normalizer: Attend, scored: Tensor) -> Callable[[], object]:
+    """Weigh what goes back: weights that sum to one have no gradient from their sum."""
+    cotangent = torch.linspace(-1, 1, scored.shape[-1], device=scored.device).expand_as(scored)
+
+    def run() -> object:
+        return torch.autograd.grad(normalizer(scored), scored, cotangent)
+
+    return run
+
+
 def weights(sizes: Sizes) -> Iterator[Case]:
     """Weights on demand, beside the fast pass that does not have them."""
     length = sizes.length(2048)
@@ -185,6 +246,7 @@ def weights(sizes: Sizes) -> Iterator[Case]:
 
 
 SUITES: dict[str, Suite] = {
-    suite.__name__: suite for suite in (additive, long, growth, step, dot, weights)
+    suite.__name__: suite
+    for suite in (additive, long, growth, step, dot, weights, windows, window_growth, sparse)
 }
 """By name, in the order in which they are run."""
