@@ -82,6 +82,8 @@ def _regard(words: list[str]) -> Any:
         elif not {"--help", "--print_config"} & set(words):
             # Documents show several trainings to choose from; a reader does not do them all.
             shutil.rmtree("runs", ignore_errors=True)
+    if words[:1] == ["bench"] and "--help" not in words:
+        words = [*words, "--shrink", "64", "--repeats", "1"]
     return main(words)
 
 
@@ -151,6 +153,7 @@ def _takes_benchmark(words: list[str]) -> str | None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
         patched.setattr(sys, "argv", words)
+        patched.setattr("regard.cli.main.main", _regard)
         patched.syspath_prepend(path.parent)  # as Python does for a script
         try:
             runpy.run_path(str(path), run_name="__main__")

@@ -1,4 +1,4 @@
-"""Every kernel x score x normalizer x mask x dtype that a kernel takes: what the reference gives."""
+"""Kernel x score x normalizer x mask x dtype: whatever a kernel takes, it gives the reference's."""
 
 from typing import NamedTuple
 

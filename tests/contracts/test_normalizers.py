@@ -6,8 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from regard import nn as layers
+from regard import normalizers
+from regard.functional import entmax
 from tests.cases import NORMALIZERS, NormalizerCase, over
 from tests.drawing import draws
+from tests.questions import leaf
 
 # Eighths up to 50: their sums and differences are exact, so ties and shifts are what they seem.
 eighths = st.integers(-400, 400).map(lambda number: number / 8)
@@ -192,3 +196,94 @@ def test_single_key_takes_all(case: NormalizerCase) -> None:
         assert case.make()(torch.tensor([30.0])).item() == pytest.approx(1, abs=1e-6)
         return
     assert case.make()(torch.tensor([-3.0])).item() == pytest.approx(1, abs=1e-6)
+
+
+COMPETING = [case for case in NORMALIZERS if case.sums_to_one and case.differentiable]
+
+
+@over(NORMALIZERS)
+@pytest.mark.parametrize("garbage", [torch.nan, torch.inf, -torch.inf, 1e300])
+def test_scores_that_are_masked_may_be_anything(case: NormalizerCase, garbage: float) -> None:
+    normalizer, mask = case.make(), draws(1)(4, 5) > -0.5
+    mask[1] = False
+    drawn = draws()(4, 5)
+    scores = leaf(drawn.masked_fill(~mask, garbage))
+    weights = normalizer(scores, mask)
+    torch.testing.assert_close(weights, normalizer(drawn, mask), rtol=0, atol=0)
+    if case.differentiable:
+        (grad,) = torch.autograd.grad(weights, scores, draws(9)(4, 5))
+        assert grad.isfinite().all()
+        assert grad[~mask].abs().sum().item() == 0
+
+
+@over(NORMALIZERS)
+def test_score_of_minus_infinity_is_as_good_as_masked(case: NormalizerCase) -> None:
+    normalizer, mask = case.make(), torch.tensor([True, False, True, True, False])
+    drawn = draws()(3, 5)
+    scores = leaf(drawn.masked_fill(~mask, -torch.inf))
+    weights = normalizer(scores)
+    torch.testing.assert_close(weights, normalizer(drawn, mask), rtol=0, atol=0)
+    if case.differentiable:
+        (grad,) = torch.autograd.grad(weights, scores, draws(9)(3, 5))
+        assert grad.isfinite().all()
+
+
+@over(COMPETING)
+@pytest.mark.parametrize("broken", [torch.nan, torch.inf])
+def test_broken_score_breaks_its_row_and_no_other(case: NormalizerCase, broken: float) -> None:
+    normalizer, drawn = case.make(), draws()(3, 5)
+    scores = drawn.clone()
+    scores[1, 2] = broken
+    weights = normalizer(scores)
+    assert weights[1].isnan().all()
+    expected = normalizer(drawn)[[0, 2]]
+    torch.testing.assert_close(weights[[0, 2]], expected, rtol=1e-12, atol=1e-12)
+
+
+@over(COMPETING)
+def test_row_that_is_all_minus_infinity_has_no_weights(case: NormalizerCase) -> None:
+    assert case.make()(torch.full((1, 3), -torch.inf)).isnan().all()
+
+
+@over(COMPETING)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_scores_may_be_as_large_as_there_are(case: NormalizerCase, dtype: torch.dtype) -> None:
+    largest = torch.finfo(dtype).max
+    for first, second in [(1e30, 0.0), (1e30, -1e30), (largest, -largest)]:
+        scores = leaf(torch.tensor([first, second, first], dtype=dtype))
+        weights = case.make()(scores)
+        assert weights.tolist() == pytest.approx([0.5, 0.0, 0.5], abs=1e-6)
+        assert torch.autograd.grad(weights[0], scores)[0].isfinite().all()
+
+
+@over(NORMALIZERS)
+def test_memory_may_be_laid_out_in_any_way(case: NormalizerCase) -> None:
+    normalizer, drawn = case.make(), draws()(3, 2, 5)
+    mask = draws(1)(3, 1, 5) > 0
+    for scores in (
+        drawn.transpose(0, 2).contiguous().transpose(0, 2),
+        drawn.repeat_interleave(2, dim=-1)[..., ::2],
+        drawn[:, :1].expand(3, 2, 5),
+    ):
+        assert not scores.is_contiguous()
+        before = scores.clone()
+        weights = normalizer(scores, mask)
+        expected = normalizer(before.contiguous(), mask.expand(3, 2, 5).contiguous())
+        torch.testing.assert_close(weights, expected, rtol=1e-12, atol=1e-12)
+        assert scores.equal(before)
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 1, 1), (5, 1), (3, 5)], ids=str)
+def test_alpha_is_one_number_for_each_row(shape: tuple[int, ...]) -> None:
+    said = r"one for each row of the scores, \(3, 1\); got \("
+    with pytest.raises(ValueError, match=said):
+        normalizers.entmax(torch.zeros(3, 5), alpha=torch.full(shape, 1.5))
+
+
+def test_learnt_alpha_is_found_as_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bisecting(*_: object) -> object:
+        return lambda *_: pytest.fail("alpha is below 2")
+
+    monkeypatch.setattr(entmax, "_bisection", bisecting)
+    for normalizer in (layers.Entmax(), layers.Entmax(3, alpha=1.9)):
+        assert normalizer(draws()(2, 3, 4, 5)).sum().item() == pytest.approx(24, abs=1e-6)

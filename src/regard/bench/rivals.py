@@ -49,9 +49,12 @@ def installed(packages: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def entmax_package(name: str) -> Callable[[Tensor], Tensor]:
+def entmax_package(name: str) -> Callable[..., Tensor]:
     """Return a normalizer of the package `entmax`."""
-    normalizer: Callable[..., Tensor] = getattr(import_module("entmax"), name)
+    package = import_module("entmax")
+    if name == "entmax":
+        return lambda scored, alpha: package.entmax_bisect(scored, alpha, dim=-1)
+    normalizer: Callable[..., Tensor] = getattr(package, name)
     return partial(normalizer, dim=-1)
 
 

@@ -11,7 +11,7 @@ from regard.bench import rivals
 from regard.bench.measuring import Case
 from regard.functional import normalizers, scores
 from regard.functional.masks import Window, causal, dense
-from regard.kernels import attention
+from regard.kernels import attention, local
 
 __all__ = ["SUITES", "Sizes"]
 
@@ -198,26 +198,67 @@ def window_growth(sizes: Sizes) -> Iterator[Case]:
         yield Case(f"forward and backward, {length:,} positions", runs, length=length)
 
 
+def local_growth(sizes: Sizes) -> Iterator[Case]:
+    """Local attention at growing lengths, forward and backward: 10 keys on either side, width 64.
+
+    Centres lie anywhere, as those that are predicted do at first; a window needs none.
+    """
+    for length in map(sizes.length, (1024, 2048, 4096, 8192, 16384)):
+        query, key, value = (sizes.draw(1, length, 64) for _ in range(3))
+        centre = (length * sizes.draw(1, length).detach().sigmoid()).requires_grad_()
+        inputs = query, key, value, centre
+        sides: dict[str, Attend] = {
+            "Regard, local-p": partial(local.damped_attention, half_width=10),
+            "Regard, local-m, Window(10, 10)": _within_ten,
+        }
+        if length <= sizes.length(4096):
+            sides["local-p as it is defined"] = _damped_by_definition
+        runs = {side: _with_backward(attend, *inputs) for side, attend in sides.items()}
+        yield Case(f"forward and backward, {length:,} positions", runs, length=length)
+
+
+def _within_ten(query: Tensor, key: Tensor, value: Tensor, _: Tensor) -> Tensor:
+    return attention(query, key, value, mask=Window(10, 10))
+
+
+def _damped_by_definition(query: Tensor, key: Tensor, value: Tensor, centre: Tensor) -> Tensor:
+    return local.damped_attention_weights(query, key, centre, half_width=10) @ value
+
+
 def sparse(sizes: Sizes) -> Iterator[Case]:
     """Sparse normalizers of two million scores, forward and backward, by the number of keys."""
     absent = rivals.installed({"the package entmax": "entmax"})
     for num_keys in map(sizes.length, (128, 512, 1024, 2048, 4096, 8192)):
         scored = sizes.draw(max(1, sizes.length(2**21) // num_keys), num_keys)
-        for name in ("sparsemax", "entmax15"):
-            sides: dict[str, Attend] = {"Regard": getattr(normalizers, name)}
+        alpha = torch.tensor(1.3, device=sizes.device, requires_grad=True)
+        for title, ours, inputs in (
+            ("sparsemax", normalizers.sparsemax, [scored]),
+            ("entmax15", normalizers.entmax15, [scored]),
+            ("entmax, learnt alpha", _entmax, [scored, alpha]),
+        ):
+            sides: dict[str, Attend] = {"Regard": ours}
             if not absent:
-                sides["the package entmax"] = rivals.entmax_package(name)
-            sides["softmax, for comparison"] = partial(torch.softmax, dim=-1)
-            runs = {side: _with_weighed_backward(run, scored) for side, run in sides.items()}
-            yield Case(f"{name}, {num_keys:,} keys", runs, absent=absent)
+                sides["the package entmax"] = rivals.entmax_package(title.partition(",")[0])
+            sides["softmax, for comparison"] = _softmax
+            runs = {side: _with_weighed_backward(run, *inputs) for side, run in sides.items()}
+            yield Case(f"{title}, {num_keys:,} keys", runs, absent=absent)
 
 
-def _with_weighed_backward(normalizer: Attend, scored: Tensor) -> Callable[[], object]:
+def _entmax(scored: Tensor, alpha: Tensor) -> Tensor:
+    return normalizers.entmax(scored, alpha=alpha)
+
+
+def _softmax(scored: Tensor, _: Tensor | None = None) -> Tensor:
+    return scored.softmax(dim=-1)
+
+
+def _with_weighed_backward(normalizer: Attend, *inputs: Tensor) -> Callable[[], object]:
     """Weigh what goes back: weights that sum to one have no gradient from their sum."""
+    scored = inputs[0]
     cotangent = torch.linspace(-1, 1, scored.shape[-1], device=scored.device).expand_as(scored)
 
     def run() -> object:
-        return torch.autograd.grad(normalizer(scored), scored, cotangent)
+        return torch.autograd.grad(normalizer(*inputs), inputs, cotangent, allow_unused=True)
 
     return run
 
@@ -247,6 +288,17 @@ def weights(sizes: Sizes) -> Iterator[Case]:
 
 SUITES: dict[str, Suite] = {
     suite.__name__: suite
-    for suite in (additive, long, growth, step, dot, weights, windows, window_growth, sparse)
+    for suite in (
+        additive,
+        long,
+        growth,
+        step,
+        dot,
+        weights,
+        windows,
+        window_growth,
+        local_growth,
+        sparse,
+    )
 }
 """By name, in the order in which they are run."""

@@ -39,6 +39,11 @@ def load(path: str | Path, *, device: str = "cpu") -> TranslationSystem:
 
 
 def device_named(name: str) -> torch.device:
+    """Return the device of that name; auto takes an accelerator if there is one.
+
+    Raises:
+        ValueError: there is no such device.
+    """
     if name == "auto":
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     try:
