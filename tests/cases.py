@@ -16,6 +16,7 @@ from torch import Tensor
 from regard import biases, masks, normalizers, rotary, scores
 from regard import nn as layers
 from regard.interfaces import Normalizer
+from regard.kernels import local
 from tests.drawing import Draw, draws
 
 WIDTH = 4
@@ -24,12 +25,16 @@ MAX_LEN = 16
 NOT_MECHANISMS = {
     "ScoreModule",  # what the score modules have in common
     "alibi_slopes",  # a part of alibi
+    "attention_weights",  # what local attention reads by; so the next two
+    "biased_attention_weights",
     "Window",  # a mask that is not spelt out; `dense` spells it out
     "check_boolean",  # of masks
     "check_window",  # of masks
     "combine",  # of masks
+    "damped_attention_weights",
     "dense",  # of masks
     "offsets",  # what masks and biases begin with
+    "predicted_centre",  # a part of local attention
     "project",  # a part of bilinear, additive and concat
     "relative_buckets",  # a part of relative_position
 }
@@ -204,6 +209,32 @@ BIASES = [
             torch.arange(key_len - query_len, key_len).double(), key_len, deviation=1.5
         ),
     ),
+]
+
+
+@dataclass(frozen=True)
+class LocalCase:
+    """A kind of attention around a centre, and the weights that it reads by."""
+
+    id: str
+    sums_to_one: bool = True  # under a normalizer that does
+    weakens: bool = True  # keys further off, by which gradients reach the centre
+
+    @property
+    def attend(self) -> Callable[..., Tensor]:
+        """Return the context of query, key, value and centre."""
+        return getattr(local, self.id)
+
+    @property
+    def weigh(self) -> Callable[..., Tensor]:
+        """Return the weights of query, key and centre."""
+        return getattr(local, f"{self.id}_weights")
+
+
+LOCAL = [
+    LocalCase("attention", weakens=False),
+    LocalCase("damped_attention", sums_to_one=False),
+    LocalCase("biased_attention"),
 ]
 
 

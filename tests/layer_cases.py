@@ -93,7 +93,7 @@ def _queries(sequence: Tensor) -> Tensor:
     return asked.expand(sequence.shape[0], 2, WIDTH)
 
 
-def _read_attention(layer: layers.Attention, sequence: Tensor, lengths: Tensor) -> Tensor:
+def _read_attention(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
     mask = masks.padding(lengths, sequence.shape[1])
     return layer(_queries(sequence), layer.memory(sequence, sequence, mask))
 
@@ -129,6 +129,24 @@ LAYERS = [
         _read_heads,
         of_nothing=lambda layer: layer.output.bias,
         name="MultiHeadAttention",
+    ),
+    LayerCase(
+        "LocalAttention",
+        lambda: layers.LocalAttention(layers.BilinearScore(WIDTH, WIDTH), WIDTH, 3, half_width=2),
+        _read_attention,
+    ),
+    LayerCase(
+        "LocalAttention_biased",
+        lambda: layers.LocalAttention(
+            layers.AdditiveScore(WIDTH, WIDTH, 5),
+            WIDTH,
+            3,
+            half_width=1,
+            form="biased",
+            normalizer=normalizers.sparsemax,
+        ),
+        _read_attention,
+        name="LocalAttention",
     ),
     LayerCase("AttentionPooling", lambda: layers.AttentionPooling(WIDTH, 3), _read_pooled),
     LayerCase("LastStateAttention", lambda: layers.LastStateAttention(WIDTH, 3), _read_pooled),

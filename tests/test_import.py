@@ -12,6 +12,7 @@ PUBLIC = [
     "biases",
     "kernels",
     "load",
+    "local",
     "masks",
     "nn",
     "normalizers",
@@ -39,6 +40,7 @@ OPTIONAL = {
     "tensorboard",
     "tokenizers",
     "torchmetrics",
+    "triton",
     "yaml",
 }
 

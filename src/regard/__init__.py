@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from regard import kernels, nn
 from regard.functional import biases, masks, normalizers, rotary, scores
 from regard.inspection.record import record
-from regard.kernels import attention, attention_weights, weights_on_demand
+from regard.kernels import attention, attention_weights, local, weights_on_demand
 
 if TYPE_CHECKING:
     from regard.recipes.run import load
@@ -16,6 +16,7 @@ __all__ = [
     "biases",
     "kernels",
     "load",
+    "local",
     "masks",
     "nn",
     "normalizers",

@@ -142,15 +142,20 @@ def explained(*tensors: Tensor, **options: Any) -> dict[str, str]:
     return dict(line.split(": ", maxsplit=1) for line in said)
 
 
+ON_CPU = "it is for GPUs that PyTorch calls cuda; these tensors are on the cpu"
+
 INNER_PRODUCTS = [case for case in SCORES if case.comparison in ("inner_product", "scaled_dot")]
 
 
 @over(INNER_PRODUCTS)
 def test_inner_products_with_softmax_run_fused(case: ScoreCase) -> None:
     query, key, score = draws()(3, case.query_dim), draws()(5, case.key_dim), case.bind(draws())
+    other = f"it compares by tanh_energy; this score compares by {case.comparison}"
     assert explained(query, key, key, score=score) == {
+        "windowed": "it takes a window",
         "inner_product": "runs",
-        "tanh_energy": f"it compares by tanh_energy; this score compares by {case.comparison}",
+        "tanh_energy_softmax": other,
+        "tanh_energy": other,
         "reference": "not needed",
     }
 
@@ -159,12 +164,13 @@ def test_inner_products_with_softmax_run_fused(case: ScoreCase) -> None:
 def test_other_scores_are_explained(case: ScoreCase) -> None:
     query, key, score = draws()(3, case.query_dim), draws()(5, case.key_dim), case.bind(draws())
     compared = f"this score compares by {case.comparison or case.id}"
-    small = "so small a call is not worth its preparation"
+    is_tanh = case.comparison == "tanh_energy"
+    other = f"it compares by tanh_energy; {compared}"
     assert explained(query, key, key, score=score) == {
+        "windowed": "it takes a window",
         "inner_product": f"it compares by inner_product; {compared}",
-        "tanh_energy": small
-        if case.comparison == "tanh_energy"
-        else f"it compares by tanh_energy; {compared}",
+        "tanh_energy_softmax": ON_CPU if is_tanh else other,
+        "tanh_energy": "so small a call is not worth its preparation" if is_tanh else other,
         "reference": "runs",
     }
 
@@ -225,7 +231,9 @@ def test_explain_sees_what_only_forces() -> None:
     vectors = draws()(3, 4)
     with kernels.only("reference"):
         assert explained(vectors, vectors, vectors) == {
+            "windowed": "set aside by only('reference')",
             "inner_product": "set aside by only('reference')",
+            "tanh_energy_softmax": "set aside by only('reference')",
             "tanh_energy": "set aside by only('reference')",
             "reference": "runs",
         }
@@ -248,7 +256,7 @@ def test_only_is_lifted_afterwards_and_nests() -> None:
 
 def test_only_knows_the_kernels() -> None:
     with (
-        pytest.raises(ValueError, match="no kernel 'fast'; there are inner_product, tanh_energy"),
+        pytest.raises(ValueError, match="no kernel 'fast'; there are windowed, inner_product"),
         kernels.only("fast"),
     ):
         pass

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import regard
 from regard import biases, masks, normalizers, rotary, scores
 from regard import nn as layers
+from regard.kernels import local
 
 zeros = torch.zeros
 
@@ -301,3 +302,35 @@ def test_lengths_must_fit_the_sequences(layer: nn.Module) -> None:
         layer(sequences, torch.tensor([5, 2]))
     with pytest.raises(ValueError, match=r"lengths must lie in 0\.\.4, .*; got -1\.\.4"):
         layer(sequences, torch.tensor([4, -1]))
+
+
+def around(centre: Tensor, half_width: int = 2, **options: Any) -> Tensor:
+    vectors = zeros(2, 3, 4), zeros(2, 5, 4), zeros(2, 5, 6)
+    return local.damped_attention(*vectors, centre, half_width=half_width, **options)
+
+
+def weights_around(centre: Tensor, half_width: int = 2, **options: Any) -> Tensor:
+    vectors = zeros(2, 3, 4), zeros(2, 5, 4)
+    return local.damped_attention_weights(*vectors, centre, half_width=half_width, **options)
+
+
+@pytest.mark.parametrize("call", [around, weights_around], ids=lambda call: call.__name__)
+def test_what_is_around_a_centre_must_fit(call: Callable[..., Tensor]) -> None:
+    said = r"^centre must broadcast to \(batch=2, query=3\), a position for each query; got \(2,\)$"
+    with pytest.raises(ValueError, match=said):
+        call(zeros(2))
+    with pytest.raises(
+        ValueError, match=r"half_width counts keys on either side, 1 or more; got 0"
+    ):
+        call(zeros(3), half_width=0)
+    with pytest.raises(ValueError, match=r"^mask must broadcast to \(batch=2, query=3, key=5\)"):
+        call(zeros(3), mask=allow(4, 5))
+    with pytest.raises(TypeError, match="mask must be boolean"):
+        call(zeros(3), mask=zeros(3, 5))
+
+
+def test_layer_that_predicts_a_centre_names_its_forms() -> None:
+    with pytest.raises(ValueError, match="form must be one of damped, biased; got 'sharp'"):
+        layers.LocalAttention(layers.DotScore(), 4, 3, form="sharp")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="half_width counts keys on either side, 1 or more"):
+        layers.LocalAttention(layers.DotScore(), 4, 3, half_width=0)

@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from regard import biases, kernels, masks, models, nn, normalizers, rotary, scores
-from tests.cases import BIASES, MASKS, NORMALIZERS, NOT_MECHANISMS, PROJECTIONS, SCORES, public_name
+from regard.kernels import local
+from tests.cases import (
+    BIASES,
+    LOCAL,
+    MASKS,
+    NORMALIZERS,
+    NOT_MECHANISMS,
+    PROJECTIONS,
+    SCORES,
+    public_name,
+)
 from tests.layer_cases import DECODERS, LAYERS, SCORE_MODULES
 
 TABLES = {
@@ -15,11 +25,12 @@ TABLES = {
     "normalizers": (NORMALIZERS, [normalizers, nn]),
     "masks": (MASKS, [masks]),
     "biases": (BIASES, [biases]),
+    "local": (LOCAL, [local]),
     "projections": (PROJECTIONS, [scores, rotary]),
     "layers": (LAYERS, [nn]),
     "decoders": (DECODERS, [models]),
 }
-MODULES = [scores, normalizers, masks, biases, rotary, nn, models]
+MODULES = [scores, normalizers, masks, biases, local, rotary, nn, models]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)

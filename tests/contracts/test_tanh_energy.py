@@ -54,6 +54,24 @@ def test_as_exact_as_the_definition(size: float) -> None:
     assert_as_exact_as_the_definition(size)
 
 
+@pytest.mark.parametrize("size", [1.0, 4.0, 20.0])
+def test_scores_of_energies_of_one_sign_are_as_exact(size: float) -> None:
+    query, key = (size * draws(seed, torch.float32)(1, 40, 512) for seed in (1, 2))
+    energy = draws(3, torch.float32)(512).abs()
+
+    def scored(kernel: str, dtype: torch.dtype) -> Tensor:
+        score = partial(scores.tanh_energy, energy=energy.to(dtype))
+        with kernels.only(kernel):
+            # A normalizer that changes nothing shows the scores.
+            return regard.attention_weights(
+                query.to(dtype), key.to(dtype), score=score, normalizer=lambda scores, mask: scores
+            )
+
+    exact = scored("reference", torch.float64)
+    naive, ours = (scored(kernel, torch.float32) for kernel in ("reference", "tanh_energy"))
+    assert (ours - exact).square().mean() <= 1.5 * (naive - exact).square().mean()
+
+
 @pytest.mark.compiled
 @needs_compiler
 @pytest.mark.parametrize("size", [1.0, 20.0, 1e4])

@@ -124,11 +124,16 @@ def thresholds(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
 
 @over_rows
 @pytest.mark.parametrize("alpha", [1.001, 1.1, 1.5, 1.7, 2.0])
+@pytest.mark.parametrize("kind", [float, torch.tensor], ids=["number", "tensor"])
 @pytest.mark.parametrize("num_keys", [33, NUM_KEYS])
 def test_steps_are_few_and_never_back(
-    thresholds: list[Tensor], alpha: float, num_keys: int, row: Tensor
+    thresholds: list[Tensor],
+    alpha: float,
+    kind: Callable[[float], float | Tensor],
+    num_keys: int,
+    row: Tensor,
 ) -> None:
-    normalizers.entmax(row[:num_keys], alpha=alpha)
+    normalizers.entmax(row[:num_keys], alpha=kind(alpha))
     visited = torch.cat(thresholds)
     assert 1 <= len(visited) <= math.log2(num_keys) + 3
     assert (visited.diff() >= 0).all()
@@ -151,7 +156,7 @@ def test_rows_that_are_done_stay_where_they_are() -> None:
 
 def test_every_row_may_have_an_alpha_of_its_own() -> None:
     alphas = torch.tensor(ALPHAS, dtype=torch.float64)
-    rows = leaf(3 * draws()(2, len(ALPHAS), 33))
+    rows = leaf(3 * draws()(50, len(ALPHAS), 33))
     weights = normalizers.entmax(rows, alpha=alphas.unsqueeze(-1))
     expected = torch.stack(
         [normalizers.entmax(rows[:, head], alpha=alpha) for head, alpha in enumerate(ALPHAS)], dim=1

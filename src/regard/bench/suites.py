@@ -209,10 +209,10 @@ def local_growth(sizes: Sizes) -> Iterator[Case]:
         inputs = query, key, value, centre
         sides: dict[str, Attend] = {
             "Regard, local-p": partial(local.damped_attention, half_width=10),
-            "Regard, local-m, Window(10, 10)": _within_ten,
+            "local-m, Window(10, 10)": _within_ten,
         }
         if length <= sizes.length(4096):
-            sides["local-p as it is defined"] = _damped_by_definition
+            sides["as it is defined"] = _damped_by_definition
         runs = {side: _with_backward(attend, *inputs) for side, attend in sides.items()}
         yield Case(f"forward and backward, {length:,} positions", runs, length=length)
 

@@ -14,6 +14,8 @@ from rich.text import Text
 from regard import models, nn
 from regard.cli.parser import Parser, UsageError
 from regard.functional import biases, masks, normalizers, rotary, scores
+from regard.kernels import local
+from regard.kernels import local
 
 __all__ = ["run"]
 
@@ -27,7 +29,9 @@ SHELVES = {
     "normalizers": normalizers,
     "masks": masks,
     "biases": biases,
+    "local": local,
     "rotary": rotary,
+    "local": local,
     "nn": nn,
     "models": models,
 }

@@ -13,7 +13,14 @@ from regard.functional.scores import scaled_dot
 from regard.functional.splitting import split
 from regard.interfaces import Normalizer, Window
 
-__all__ = ["attention", "attention_weights", "check", "leading_axes", "scores_shape"]
+__all__ = [
+    "attention",
+    "attention_weights",
+    "broadcasts_to",
+    "check",
+    "leading_axes",
+    "scores_shape",
+]
 
 
 def attention_weights(
@@ -154,11 +161,12 @@ def check(shape: torch.Size, *, bias: Tensor | None, mask: Tensor | Window | Non
         mask = mask.mask
     masks.check_boolean(mask)
     for name, tensor in (("mask", mask), ("bias", bias)):
-        if tensor is not None and not _broadcasts_to(tensor.shape, shape):
+        if tensor is not None and not broadcasts_to(tensor.shape, shape):
             raise ValueError(_misfit(name, tensor.shape, shape))
 
 
-def _broadcasts_to(shape: torch.Size, target: torch.Size) -> bool:
+def broadcasts_to(shape: torch.Size, target: torch.Size) -> bool:
+    """Whether a shape broadcasts to another, and not the other way round."""
     if len(shape) > len(target):
         return False
     return all(
@@ -171,7 +179,7 @@ def _misfit(name: str, shape: torch.Size, target: torch.Size) -> str:
     sizes = [*(f"batch={size}" for size in batch), f"query={query}", f"key={key}"]
     message = f"{name} must broadcast to ({', '.join(sizes)}); got {tuple(shape)}."
     swapped = torch.Size([*shape[:-2], shape[-1], shape[-2]]) if len(shape) > 1 else shape
-    if _broadcasts_to(swapped, target):
+    if broadcasts_to(swapped, target):
         message += " Did you swap query and key?"
     elif len(shape) > 1 and list(shape) == [*batch, key]:
         message += f" A {name} over keys alone needs an axis for the queries: {name}.unsqueeze(-2)."

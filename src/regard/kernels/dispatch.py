@@ -11,10 +11,20 @@ from regard.functional import attention as reference
 from regard.functional.normalizers import softmax
 from regard.functional.scores import scaled_dot
 from regard.interfaces import Normalizer, Window
-from regard.kernels import inner_product, tanh_energy
+from regard.kernels import inner_product, tanh_energy, tanh_energy_softmax, windowed
 from regard.kernels.call import Call, take_apart
 
-__all__ = ["TABLE", "Kernel", "attention", "attention_weights", "explain", "only", "weigh"]
+__all__ = [
+    "TABLE",
+    "Kernel",
+    "attend",
+    "attention",
+    "attention_weights",
+    "explain",
+    "forced",
+    "only",
+    "weigh",
+]
 
 
 class Kernel(NamedTuple):
@@ -39,8 +49,20 @@ def _compose_weights(call: Call) -> Tensor:
     return reference.attention_weights(call.query, call.key, **call.options)
 
 
+def _in_chunks(call: Call) -> Tensor:
+    # What computes the chunks is not what `only` is about.
+    return windowed.attention(call, lambda chunks: _best(chunks).attention(chunks))
+
+
 TABLE = (
+    Kernel("windowed", windowed.refuses, _in_chunks, windowed.declines),
     Kernel("inner_product", inner_product.refuses, inner_product.attention),
+    Kernel(
+        "tanh_energy_softmax",
+        tanh_energy_softmax.refuses,
+        tanh_energy_softmax.attention,
+        tanh_energy_softmax.declines,
+    ),
     Kernel(
         "tanh_energy",
         tanh_energy.refuses,
@@ -119,6 +141,16 @@ def attention(
     """
     call = take_apart(query, key, value, score, bias, mask, normalizer)
     _check(call)
+    return attend(call)
+
+
+def forced() -> str | None:
+    """Return the kernel that `only` names."""
+    return _forced[-1] if _forced else None
+
+
+def attend(call: Call) -> Tensor:
+    """Compute a call that fits together."""
     return _choose(call).attention(call)
 
 
@@ -184,7 +216,9 @@ def explain(
     >>> import torch
     >>> q = torch.zeros(1, 2)
     >>> print(explain(q, q, q, normalizer=softmax))
+    windowed: it takes a window
     inner_product: runs
+    tanh_energy_softmax: it compares by tanh_energy; this score compares by scaled_dot
     tanh_energy: it compares by tanh_energy; this score compares by scaled_dot
     reference: not needed
     """
@@ -203,15 +237,18 @@ def explain(
 
 
 def _choose(call: Call) -> Kernel:
-    forced = _forced[-1] if _forced else None
+    if not _forced:
+        return _best(call)
+    [kernel] = (kernel for kernel in TABLE if kernel.name == _forced[-1])
+    if (reason := kernel.refuses(call)) is not None:
+        raise ValueError(f"only the kernel {kernel.name!r} may run, and it refuses: {reason}")
+    return kernel
+
+
+def _best(call: Call) -> Kernel:
     for kernel in TABLE:
-        if forced is not None and kernel.name != forced:
-            continue
-        reason = kernel.refuses(call)
-        if reason is None and (forced is not None or kernel.declines(call) is None):
+        if kernel.refuses(call) is None and kernel.declines(call) is None:
             return kernel
-        if forced is not None:
-            raise ValueError(f"only the kernel {forced!r} may run, and it refuses: {reason}")
     raise AssertionError("the reference kernel refuses nothing")
 
 

@@ -44,13 +44,13 @@ def attention(call: Call) -> Tensor:
     grouped = _is_grouped(call)
     if grouped:
         query, key, value = _on_one_axis(query, batch), key.squeeze(-3), value.squeeze(-3)
-        added = None if added is None else _on_one_axis(added, batch)
+        added = None if added is None else _shared_on_one_axis(added, batch)
         batch = torch.Size([*batch[:-2], -1])
     context = F.scaled_dot_product_attention(
         _batch_heads(query, batch),
         _batch_heads(key, batch),
         _batch_heads(value, batch),
-        attn_mask=None if added is None else _batch_heads(added, batch),
+        attn_mask=None if added is None else _shared_heads(added, batch),
         is_causal=causal,
         scale=None if call.comparison is scores.scaled_dot else 1.0,
         enable_gqa=grouped,
@@ -78,6 +78,12 @@ def _on_one_axis(tensor: Tensor, batch: torch.Size) -> Tensor:
     return tensor.expand(*batch, *tensor.shape[-2:]).flatten(-4, -3)
 
 
+def _shared_on_one_axis(added: Tensor, batch: torch.Size) -> Tensor:
+    if any(size != 1 for size in added.shape[-4:-2]):
+        return _on_one_axis(added, batch)
+    return added.squeeze(-3) if added.dim() > 2 else added
+
+
 def _mask_and_bias(call: Call) -> Tensor | None:
     mask = call.allowed
     if call.bias is None:
@@ -99,3 +105,13 @@ def _batch_heads(tensor: Tensor, batch: torch.Size) -> Tensor:
     if len(batch) > 2:
         return tensor.flatten(0, -4)
     return tensor.unsqueeze(1) if len(batch) == 1 else tensor[None, None]
+
+
+def _shared_heads(added: Tensor, batch: torch.Size) -> Tensor:
+    """Shape a mask or bias likewise, but not one for all into as many: that would copy it."""
+    added = added[(None,) * (len(batch) + 2 - added.dim())]
+    if len(batch) < 2:
+        return added.unsqueeze(1) if len(batch) == 1 else added[None, None]
+    if len(batch) > 2 and any(size != 1 for size in added.shape[:-3]):
+        added = added.expand(*batch[:-1], *added.shape[-3:])
+    return added.flatten(0, -4)

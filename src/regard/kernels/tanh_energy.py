@@ -178,7 +178,7 @@ _scores.register_vmap(one_by_one(_scores))
 _gradients.register_vmap(one_by_one(_gradients))
 
 
-class Grown(NamedTuple):
+class _Grown(NamedTuple):
     """The exponentials e^2q and e^2k, and the highest sum of a query and a key."""
 
     query: Tensor
@@ -186,7 +186,7 @@ class Grown(NamedTuple):
     highest: float
 
 
-def _grown(query: Tensor, key: Tensor) -> Grown | None:
+def _grown(query: Tensor, key: Tensor) -> _Grown | None:
     """Exponentiate, unless a number or a sum is too large for that, or is not finite.
 
     On a GPU, which would have to be waited for, nothing is known of that.
@@ -199,7 +199,7 @@ def _grown(query: Tensor, key: Tensor) -> Grown | None:
     highest = ends[0] + ends[2]
     # Not by their maximum, which may pass over a NaN.
     moderate = all(end <= LARGEST for end in (*ends, highest))
-    return Grown(grown_query, grown_key, highest) if moderate else None
+    return _Grown(grown_query, grown_key, highest) if moderate else None
 
 
 # What is compiled: rows of one side against all of the other.
@@ -237,35 +237,38 @@ def _factored_sums(own: Tensor, grad: Tensor, other: Tensor, energy: Tensor) -> 
 def _paired_scores(query: Tensor, key: Tensor, energy: Tensor) -> Tensor:
     """Sum v r = 1 / (1/v + (e^2q / v) e^2k) two channels at a time, for one division: 1/a + 1/b.
 
-    A channel whose energy is nothing gets an endless denominator.
+    Half of the two energies is taken off before they are added up, so that the sum, like the score,
+    stays small. A channel whose energy is nothing gets an endless denominator.
     """
     scale = energy.abs().amax().clamp(min=torch.finfo(energy.dtype).tiny)
     share = energy / scale
     counts = share.abs() > NEGLIGIBLE
     inverse = torch.where(counts, 1 / share, 0)
     offset = torch.where(counts, inverse, 1 / NEGLIGIBLE**2)
+    halved = torch.where(counts, share / 2, 0)
     query = query * inverse
     num_queries, hidden = query.shape[1:]
     if rest := hidden % 2:
         query, key = F.pad(query, (0, rest)), F.pad(key, (0, rest))
         offset = F.pad(offset, (0, rest), value=1 / NEGLIGIBLE**2)
+        halved = F.pad(halved, (0, rest))
     if rest := -num_queries % SHARED:
         query = F.pad(query, (0, 0, 0, rest))
     (summed,) = fused(
         _paired_sums,
         [query.unflatten(-1, (2, -1)).unflatten(1, (-1, SHARED))],
-        [key.unflatten(-1, (2, -1)), offset.unflatten(-1, (2, -1))],
+        [key.unflatten(-1, (2, -1)), offset.unflatten(-1, (2, -1)), halved.view(2, -1).sum(0)],
     )
-    return summed.flatten(1, 2)[:, :num_queries].mul_(-2 * scale).add_(energy.sum())
+    return summed.flatten(1, 2)[:, :num_queries].mul_(-2 * scale)
 
 
-def _paired_sums(query: Tensor, key: Tensor, offset: Tensor) -> tuple[Tensor, ...]:
+def _paired_sums(query: Tensor, key: Tensor, offset: Tensor, middle: Tensor) -> tuple[Tensor, ...]:
     """Sum over `2 hidden/2`, for a few queries in one loop, which then loads each key once."""
 
     def summed(query: Tensor) -> Tensor:
         first, second = (
             offset[half] + query[:, :, None, half] * key[:, None, :, half] for half in (0, 1)
         )
-        return ((first + second) / (first * second)).sum(dim=-1)
+        return ((first + second) / (first * second) - middle).sum(dim=-1)
 
     return (torch.stack([summed(query[:, :, row]) for row in range(SHARED)], dim=2),)

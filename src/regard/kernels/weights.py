@@ -20,7 +20,7 @@ from regard.interfaces import Normalizer, Window
 from regard.kernels.call import Call, take_apart
 from regard.kernels.dispatch import weigh
 
-__all__ = ["Weights", "given_weights", "weights_on_demand"]
+__all__ = ["TopKeys", "Weights", "given_weights", "weights_on_demand"]
 
 COMPARISONS = (
     scores.inner_product,

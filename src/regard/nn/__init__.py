@@ -1,6 +1,7 @@
 """Layers that own parameters, each thin over `regard.functional`."""
 
 from regard.nn.attention import Attention
+from regard.nn.local import LocalAttention
 from regard.nn.multihead import MultiHeadAttention
 from regard.nn.normalizers import Entmax
 from regard.nn.pooling import AttentionPooling, LastStateAttention
@@ -28,6 +29,7 @@ __all__ = [
     "DotScore",
     "Entmax",
     "LastStateAttention",
+    "LocalAttention",
     "LocationScore",
     "MultiHeadAttention",
     "RecurrentEncoder",

@@ -11,7 +11,7 @@ from regard.functional.normalizers import softmax
 from regard.interfaces import Memory, Normalizer
 from regard.nn.scores import ScoreModule
 
-__all__ = ["Attention", "dropped"]
+__all__ = ["Attention", "autocast", "dropped"]
 
 
 class Attention(nn.Module):
@@ -52,7 +52,7 @@ class Attention(nn.Module):
             mask: boolean, True = may attend, broadcastable to `*batch query key`.
         """
         # Cast once: otherwise every reading under autocast would cast the memory again.
-        return Memory(_autocast(self.score.project_key(key)), _autocast(value), mask)
+        return Memory(autocast(self.score.project_key(key)), autocast(value), mask)
 
     def forward(
         self,
@@ -61,7 +61,7 @@ class Attention(nn.Module):
         bias: Tensor | None = None,
     ) -> Float[Tensor, "*batch query value_dim"]:
         return kernels.attention(
-            _autocast(self.score.project_query(query)),
+            autocast(self.score.project_query(query)),
             memory.key,
             memory.value,
             score=self.score.comparison,
@@ -96,7 +96,7 @@ class Attention(nn.Module):
         )
 
 
-def _autocast(tensor: Tensor) -> Tensor:
+def autocast(tensor: Tensor) -> Tensor:
     """Cast float32 to what autocast computes in, where it is on."""
     device = tensor.device.type
     if tensor.dtype == torch.float32 and torch.is_autocast_enabled(device):

@@ -1,0 +1,137 @@
+"""The attention layer that predicts where to look: Luong's local-p."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from regard.functional.normalizers import softmax
+from regard.interfaces import Memory, Normalizer
+from regard.kernels import local
+from regard.nn.attention import autocast, dropped
+from regard.nn.scores import ScoreModule
+
+__all__ = ["LocalAttention"]
+
+FORMS = {
+    "damped": (local.damped_attention, local.damped_attention_weights),
+    "biased": (local.biased_attention, local.biased_attention_weights),
+}
+"""Contexts and weights."""
+
+
+class LocalAttention(nn.Module):
+    """Read from a memory around the place where the query expects what it is looking for.
+
+    Its memory is that of `Attention`. A sequence is as long as its mask has keys, so padding stands
+    at the end.
+
+    Args:
+        score: how well each key matches each query.
+        query_dim: width of the queries, of which the place is predicted.
+        hidden_dim: width of the hidden layer that predicts it.
+        half_width: how many keys on either side of it are within reach.
+        form: how those further off are weakened, `damped` (Luong) or `biased`; see `regard.local`.
+        normalizer: from scores to weights; a function of `regard.normalizers` or a module.
+        dropout: the probability that a weight is dropped in training.
+
+    Source: Luong et al. 2015, section 3.2 (local-p), for any score and normalizer.
+    Cost: that of `regard.local.attention`; with a single query, that of 2 half_width + 1 keys.
+
+    Raises:
+        ValueError: `form` is none of these, or `half_width` is not positive.
+
+    >>> from regard.nn import BilinearScore
+    >>> attention = LocalAttention(BilinearScore(4, 6), query_dim=4, hidden_dim=8)
+    >>> memory = attention.memory(torch.zeros(2, 50, 6), torch.zeros(2, 50, 6))
+    >>> attention(torch.zeros(2, 1, 4), memory).shape
+    torch.Size([2, 1, 6])
+    """
+
+    def __init__(
+        self,
+        score: ScoreModule,
+        query_dim: int,
+        hidden_dim: int,
+        *,
+        half_width: int = 10,
+        form: Literal["damped", "biased"] = "damped",
+        normalizer: Normalizer = softmax,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if form not in FORMS:
+            raise ValueError(f"form must be one of {', '.join(FORMS)}; got {form!r}")
+        if half_width < 1:
+            raise ValueError(f"half_width counts keys on either side, 1 or more; got {half_width}")
+        self.score = score
+        self.hidden = nn.Linear(query_dim, hidden_dim, bias=False)
+        self.energy = nn.Parameter(torch.empty(hidden_dim))
+        nn.init.uniform_(self.energy, -(hidden_dim**-0.5), hidden_dim**-0.5)
+        self.half_width = half_width
+        self.form = form
+        self.normalizer = normalizer
+        self.dropout = nn.Dropout(dropout)
+
+    def memory(
+        self,
+        key: Float[Tensor, "*batch key key_dim"],
+        value: Float[Tensor, "*batch key value_dim"],
+        mask: Tensor | None = None,
+    ) -> Memory:
+        """Project the keys, once for all the queries that will read.
+
+        Args:
+            mask: boolean, True = may attend, broadcastable to `*batch query key`.
+        """
+        return Memory(autocast(self.score.project_key(key)), autocast(value), mask)
+
+    def forward(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> Float[Tensor, "*batch query value_dim"]:
+        attend, _ = FORMS[self.form]
+        return attend(
+            autocast(self.score.project_query(query)),
+            memory.key,
+            memory.value,
+            self.centre(query, memory),
+            half_width=self.half_width,
+            score=self.score.comparison,
+            mask=memory.mask,
+            normalizer=dropped(self.normalizer, self.dropout),
+        )
+
+    def weights(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> Float[Tensor, "*batch query key"]:
+        """Return the weights of this reading, without dropout."""
+        _, weigh = FORMS[self.form]
+        return weigh(
+            self.score.project_query(query),
+            memory.key,
+            self.centre(query, memory),
+            half_width=self.half_width,
+            score=self.score.comparison,
+            mask=memory.mask,
+            normalizer=self.normalizer,
+        )
+
+    def centre(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> Float[Tensor, "*batch query"]:
+        """Return where each query looks, in key positions from 0."""
+        return local.predicted_centre(
+            query, _lengths(memory), weight=self.hidden.weight, energy=self.energy
+        )
+
+
+def _lengths(memory: Memory) -> Int[Tensor, "*#batch"]:
+    """Return how many keys any query may attend."""
+    key_len = memory.key.shape[-2]
+    if memory.mask is None:
+        return torch.full((), key_len, device=memory.key.device)
+    mask = torch.atleast_2d(memory.mask)
+    real = mask.squeeze(-2) if mask.shape[-2] == 1 else mask.any(dim=-2)
+    lengths: Tensor = real.expand(*real.shape[:-1], key_len).sum(dim=-1)
+    return lengths
