@@ -30,7 +30,6 @@ __all__ = [
     "Tokens",
     "TranslationBatch",
     "Translator",
-    "Window",
 ]
 
 PAD, UNK, BOS, EOS = range(4)
@@ -68,18 +67,6 @@ class Attends(Protocol):
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
     def weights(self, *args: Any, **kwargs: Any) -> Tensor: ...
-
-
-class Window(NamedTuple):
-    """A mask that is not spelt out: a query may attend its own position and those around it.
-
-    `before` and `after` count keys, None = all; `mask` restricts further. Positions are aligned to
-    the end of the keys, as everywhere.
-    """
-
-    before: int | None
-    after: int | None
-    mask: Bool[Tensor, "*#batch #query #key"] | None = None
 
 
 class Memory(NamedTuple):

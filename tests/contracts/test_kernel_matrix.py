@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from regard.interfaces import Window
+from regard.functional.masks import Window
 from tests.contracts.test_kernels import TOLERANCE, assert_same_as_reference
 from tests.drawing import draws
 from tests.questions import PAIRS, Pair, leaf, question, takers

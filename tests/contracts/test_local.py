@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from regard import biases, masks, normalizers
-from regard.interfaces import Window
+from regard.functional.masks import Window
 from regard.kernels import local
 from regard.kernels.local import reading
 from regard.kernels.local.around import Around, in_blocks, one_by_one

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 import regard
 from regard import kernels, masks, normalizers, scores
-from regard.interfaces import Normalizer, Window
+from regard.functional.masks import Window
+from regard.interfaces import Normalizer
 from regard.kernels import windowed
 from regard.nn import Attention, Entmax, LocationScore
 from regard.nn.attention import dropped

@@ -9,7 +9,7 @@ from torch import Tensor
 
 import regard
 from regard import kernels
-from regard.interfaces import Window
+from regard.functional.masks import Window
 from regard.kernels import local
 from regard.kernels.local import reading
 from regard.kernels.local.around import Around, in_blocks, one_by_one

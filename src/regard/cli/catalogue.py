@@ -15,7 +15,6 @@ from regard import models, nn
 from regard.cli.parser import Parser, UsageError
 from regard.functional import biases, masks, normalizers, rotary, scores
 from regard.kernels import local
-from regard.kernels import local
 
 __all__ = ["run"]
 
@@ -31,7 +30,6 @@ SHELVES = {
     "biases": biases,
     "local": local,
     "rotary": rotary,
-    "local": local,
     "nn": nn,
     "models": models,
 }

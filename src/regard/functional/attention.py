@@ -7,11 +7,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from regard.functional import masks
+from regard.functional.masks import Window
 from regard.functional.normalizers import softmax
 from regard.functional.precision import at_least_float32
 from regard.functional.scores import scaled_dot
 from regard.functional.splitting import split
-from regard.interfaces import Normalizer, Window
+from regard.interfaces import Normalizer
 
 __all__ = [
     "attention",

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from regard.functional import attention as everywhere
 from regard.functional import masks
+from regard.functional.masks import Window
 from regard.functional.normalizers import softmax
 from regard.functional.precision import at_least_float32
 from regard.functional.scores import project, scaled_dot
-from regard.interfaces import Normalizer, Window
+from regard.interfaces import Normalizer
 
 __all__ = [
     "Form",

@@ -8,11 +8,11 @@ A `Window(before, after)` says the same as `window` and `causal` without spellin
 what makes attention linear in length.
 """
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
-
-from regard.interfaces import Window
 
 __all__ = [
     "Window",
@@ -27,6 +27,18 @@ __all__ = [
     "prefix",
     "window",
 ]
+
+
+class Window(NamedTuple):
+    """A mask that is not spelt out: a query may attend its own position and those around it.
+
+    `before` and `after` count keys, None = all; `mask` restricts further. Positions are aligned to
+    the end of the keys, as everywhere.
+    """
+
+    before: int | None
+    after: int | None
+    mask: Bool[Tensor, "*#batch #query #key"] | None = None
 
 
 def check_boolean(mask: Tensor | None) -> None:

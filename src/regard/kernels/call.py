@@ -9,8 +9,9 @@ from torch import Tensor
 
 from regard.functional import masks
 from regard.functional.attention import leading_axes
+from regard.functional.masks import Window
 from regard.functional.splitting import split
-from regard.interfaces import Normalizer, Window
+from regard.interfaces import Normalizer
 
 __all__ = ["Call", "take_apart"]
 

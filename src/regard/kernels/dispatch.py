@@ -8,9 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from regard.functional import attention as reference
+from regard.functional.masks import Window
 from regard.functional.normalizers import softmax
 from regard.functional.scores import scaled_dot
-from regard.interfaces import Normalizer, Window
+from regard.interfaces import Normalizer
 from regard.kernels import inner_product, tanh_energy, tanh_energy_softmax, windowed
 from regard.kernels.call import Call, take_apart
 

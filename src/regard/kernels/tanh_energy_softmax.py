@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from regard.functional import normalizers, scores
-from regard.interfaces import Window
+from regard.functional.masks import Window
 from regard.kernels import tanh_energy
 from regard.kernels.call import Call
 from regard.kernels.mapped import one_by_one

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from regard.functional import attention as reference
 from regard.functional import masks, scores
+from regard.functional.masks import Window
 from regard.functional.normalizers import softmax
 from regard.functional.scores import scaled_dot
-from regard.interfaces import Normalizer, Window
+from regard.interfaces import Normalizer
 from regard.kernels.call import Call, take_apart
 from regard.kernels.dispatch import weigh
 

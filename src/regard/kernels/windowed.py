@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.functional import normalizers
+from regard.functional.masks import Window
 from regard.functional.splitting import split
-from regard.interfaces import Normalizer, Window
+from regard.interfaces import Normalizer
 from regard.kernels.call import Call
 
 __all__ = ["attention", "declines", "refuses"]

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from regard import kernels
 from regard.functional.attention import check
+from regard.functional.masks import Window
 from regard.functional.normalizers import softmax
-from regard.interfaces import Normalizer, Window
+from regard.interfaces import Normalizer
 from regard.nn.attention import dropped
 from regard.nn.scores import ScaledDotScore, ScoreModule
 

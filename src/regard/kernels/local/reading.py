@@ -17,11 +17,12 @@ from regard.functional.local import (
     reach_at,
     undamped,
 )
+from regard.functional.masks import Window
 from regard.functional.normalizers import softmax
 from regard.functional.precision import at_least_float32
 from regard.functional.scores import scaled_dot
 from regard.functional.splitting import split
-from regard.interfaces import Normalizer, Window
+from regard.interfaces import Normalizer
 from regard.kernels.call import Call, take_apart
 from regard.kernels.dispatch import attend, forced
 from regard.kernels.local.around import Around, block_length, in_blocks, one_by_one
