@@ -230,6 +230,17 @@ def test_learnt_alpha_is_one_for_each_head() -> None:
     assert zeros[3].item() < zeros[2].item()
 
 
+def test_learnt_alpha_of_heads_that_share_keys() -> None:
+    layer = layers.MultiHeadAttention(8, 4, num_kv_heads=2, normalizer=layers.Entmax(4)).double()
+    with torch.no_grad():
+        layer.normalizer.logit += 2 * draws(1)(4, 1, 1)
+    text = draws()(2, 6, 8)
+    value = layer.value(text).unflatten(-1, (2, 2)).transpose(1, 2).repeat_interleave(2, dim=1)
+    read = layer.weights(text, text, text) @ value
+    wanted = layer.output(read.transpose(1, 2).flatten(-2))
+    torch.testing.assert_close(layer(text, text, text), wanted, rtol=1e-10, atol=1e-10)
+
+
 def test_layers_that_attend_can_be_looked_into() -> None:
     attending = {case.id: isinstance(case.make(), Attends) for case in LAYERS}
     assert {id_ for id_, attends in attending.items() if not attends} == {
