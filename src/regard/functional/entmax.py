@@ -179,7 +179,10 @@ class _Entmax(torch.autograd.Function):
 
 
 def _in_pieces(function: Callable[..., Tensors], scores: Tensor, *others: Alpha) -> Tensors:
-    """Call a function of rows, on a CPU for some rows at a time unless derivatives are traced."""
+    """Call a function of rows, on a CPU for some rows at a time.
+
+    Not so where its own derivatives may be asked for: those of many pieces are slow.
+    """
     if torch.is_grad_enabled() or scores.device.type != "cpu" or scores.numel() <= PIECE:
         return function(scores, *others)
     num_rows, num_keys = scores.shape[:-1].numel(), scores.shape[-1]

@@ -238,7 +238,7 @@ def _paired_scores(query: Tensor, key: Tensor, energy: Tensor) -> Tensor:
     """Sum v r = 1 / (1/v + (e^2q / v) e^2k) two channels at a time, for one division: 1/a + 1/b.
 
     Half of the two energies is taken off before they are added up, so that the sum, like the score,
-    stays small. A channel whose energy is nothing gets an endless denominator.
+    stays small. A channel whose energy is nothing gets an endless denominator. `query` is used up.
     """
     scale = energy.abs().amax().clamp(min=torch.finfo(energy.dtype).tiny)
     share = energy / scale
@@ -246,7 +246,7 @@ def _paired_scores(query: Tensor, key: Tensor, energy: Tensor) -> Tensor:
     inverse = torch.where(counts, 1 / share, 0)
     offset = torch.where(counts, inverse, 1 / NEGLIGIBLE**2)
     halved = torch.where(counts, share / 2, 0)
-    query = query * inverse
+    query.mul_(inverse)  # in place: new memory costs more than the arithmetic
     num_queries, hidden = query.shape[1:]
     if rest := hidden % 2:
         query, key = F.pad(query, (0, rest)), F.pad(key, (0, rest))
