@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 import regard
 from regard import kernels, normalizers, scores
@@ -121,6 +122,36 @@ def test_grouped_queries_are_the_reference() -> None:
         inputs = [query, memory, *layer.parameters()]
         answers.append([context, *torch.autograd.grad(context.square().sum(), inputs)])
     torch.testing.assert_close(answers[0], answers[1], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("batch", "mask", "given"),
+    [
+        ((2, 3), (4, 5), (1, 1, 4, 5)),
+        ((2, 3), (2, 1, 1, 5), (2, 1, 1, 5)),
+        ((2,), (4, 5), (1, 1, 4, 5)),
+        ((2,), (2, 1, 5), (2, 1, 1, 5)),
+        ((2, 3, 6), (6, 4, 5), (1, 6, 4, 5)),
+        ((2, 3, 6), (3, 1, 4, 5), (6, 1, 4, 5)),
+    ],
+    ids=str,
+)
+def test_mask_for_all_alike_is_not_copied(
+    batch: tuple[int, ...],
+    mask: tuple[int, ...],
+    given: tuple[int, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shapes: list[torch.Size] = []
+    fused = F.scaled_dot_product_attention
+
+    def seen(query: Tensor, key: Tensor, value: Tensor, **options: Any) -> Tensor:
+        shapes.append(options["attn_mask"].shape)
+        return fused(query, key, value, **options)
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", seen)
+    question(PAIRS[0], batch, query_len=4).having(mask=draws(3)(*mask) > 0).context()
+    assert shapes == [given]
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)

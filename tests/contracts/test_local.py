@@ -257,3 +257,13 @@ def test_damped_weights_are_the_weights_times_the_gaussian() -> None:
     damped = local.damped_attention_weights(query, key, centre, half_width=4)
     gaussian = biases.gaussian(centre, 40, deviation=2.0).exp()
     torch.testing.assert_close(damped, plain * gaussian, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@over(LOCAL)
+def test_centres_in_half_precision_are_where_they_say(case: LocalCase, dtype: torch.dtype) -> None:
+    query, key = draws(1)(3, 4), draws(2)(3000, 4)
+    centre = torch.tensor([301.0, 2000.0, 2992.0]).to(dtype)
+    weights = case.weigh(query, key, centre, half_width=3)
+    exact = case.weigh(query, key, centre.double(), half_width=3)
+    torch.testing.assert_close(weights, exact, rtol=1e-6, atol=1e-6)

@@ -31,6 +31,11 @@ def test_layer_predicts_a_centre_within_each_sequence() -> None:
     torch.testing.assert_close(without_mask[1], centre[1] * 300 / 40, rtol=1e-9, atol=0)
     for_each_query = memory._replace(mask=memory.mask.expand(2, 50, 300))
     torch.testing.assert_close(layer.centre(query, for_each_query), centre, rtol=0, atol=0)
+    apart = torch.stack([torch.arange(300) < 10, torch.arange(300) < 40]).repeat(25, 1)
+    of_some = layer.centre(query, memory._replace(mask=apart))  # what any query may attend
+    torch.testing.assert_close(of_some[1], centre[1], rtol=0, atol=0)
+    of_any = layer.centre(query, memory._replace(mask=torch.ones(1, 1, dtype=torch.bool)))
+    torch.testing.assert_close(of_any[0], centre[0], rtol=0, atol=0)
     for_all = memory._replace(mask=torch.arange(300) < 40)
     torch.testing.assert_close(layer.centre(query, for_all)[1], centre[1], rtol=0, atol=0)
 

@@ -1,5 +1,6 @@
 """What every normalizer promises, and what each declares of itself."""
 
+import jaxtyping
 import pytest
 import torch
 from hypothesis import given, settings
@@ -271,6 +272,13 @@ def test_memory_may_be_laid_out_in_any_way(case: NormalizerCase) -> None:
         expected = normalizer(before.contiguous(), mask.expand(3, 2, 5).contiguous())
         torch.testing.assert_close(weights, expected, rtol=1e-12, atol=1e-12)
         assert scores.equal(before)
+
+
+@over(NORMALIZERS)
+def test_mask_makes_no_scores(monkeypatch: pytest.MonkeyPatch, case: NormalizerCase) -> None:
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(RuntimeError, match="expand"):
+        case.make()(torch.zeros(3, 5), torch.ones(2, 3, 5, dtype=torch.bool))
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 1, 1), (5, 1), (3, 5)], ids=str)

@@ -39,6 +39,8 @@ def test_mapping_is_normalizing_all_at_once(case: NormalizerCase) -> None:
         mapped = torch.func.vmap(normalizer, in_dims=(axis, axis), out_dims=axis)
         weights = mapped(scores, mask.expand(3, 4, 5))
         torch.testing.assert_close(weights, expected, rtol=1e-12, atol=1e-12)
+        unmasked = torch.func.vmap(normalizer, in_dims=axis, out_dims=axis)(scores)
+        torch.testing.assert_close(unmasked, normalizer(scores), rtol=1e-12, atol=1e-12)
     shared = torch.func.vmap(normalizer, in_dims=(None, 0))(scores[0], mask)
     expected = torch.stack([normalizer(scores[0], own) for own in mask])
     torch.testing.assert_close(shared, expected, rtol=1e-12, atol=1e-12)

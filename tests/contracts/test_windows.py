@@ -274,6 +274,11 @@ def test_windows_are_cut_out_where_it_is_worth_it(
     assert explained(query, key, key, mask=window)["windowed"] == verdict
 
 
+def test_many_small_calls_are_worth_it_together() -> None:
+    query, key = torch.zeros(8, 1, 8), torch.zeros(8, 4096, 8)
+    assert explained(query, key, key, mask=Window(8, 8))["windowed"] == "runs"
+
+
 def test_scores_that_know_positions_are_not_cut_out() -> None:
     attention = Attention(LocationScore(8, 4096))
     query, key = torch.zeros(4096, 8), torch.zeros(4096, 8)
