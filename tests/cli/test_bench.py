@@ -82,7 +82,9 @@ def test_is_shown_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ("words", "message"),
     [
         (["additve"], "no comparison additve; there are additive, long"),
-        (["--repeats", "0"], "--repeats and --shrink must be 1 or more"),
+        (["--repeats", "0"], "--repeats and --shrink must be 1 or more, and --seconds above 0"),
+        (["--seconds", "-1"], "--repeats and --shrink must be 1 or more, and --seconds above 0"),
+        (["--folder", "/dev/null/here"], "--folder /dev/null/here cannot be made: Not a directory"),
         (["--device", "abacus"], "device abacus cannot be used here"),
     ],
 )

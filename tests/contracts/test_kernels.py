@@ -167,6 +167,16 @@ def test_the_bias_of_half_precision_queries_is_not_rounded(dtype: torch.dtype) -
     torch.testing.assert_close(fused.double(), exact, rtol=2 * eps, atol=4 * eps)
 
 
+def test_narrower_bias_of_wider_queries() -> None:
+    query = draws()(2, 5, 4)
+    bias = draws(1, torch.float32)(5, 5)
+    with kernels.only("inner_product"):
+        fused = regard.attention(query, query, query, bias=bias)
+    with kernels.only("reference"):
+        wanted = regard.attention(query, query, query, bias=bias)
+    torch.testing.assert_close(fused, wanted, rtol=1e-10, atol=1e-10)
+
+
 def explained(*tensors: Tensor, **options: Any) -> dict[str, str]:
     """Return what is said of each kernel."""
     said = kernels.explain(*tensors, **options).splitlines()

@@ -230,6 +230,12 @@ def test_learnt_alpha_is_one_for_each_head() -> None:
     assert zeros[3].item() < zeros[2].item()
 
 
+def test_alphas_are_of_heads_and_not_of_the_batch() -> None:
+    layer = layers.MultiHeadAttention(8, 4, normalizer=layers.Entmax(8))
+    with pytest.raises(ValueError, match="an alpha for each of 8 heads"):
+        layer(*[torch.zeros(2, 6, 8)] * 3)
+
+
 def test_learnt_alpha_of_heads_that_share_keys() -> None:
     layer = layers.MultiHeadAttention(8, 4, num_kv_heads=2, normalizer=layers.Entmax(4)).double()
     with torch.no_grad():

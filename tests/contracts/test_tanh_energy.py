@@ -130,6 +130,40 @@ def test_what_is_not_finite_spreads_as_in_the_definition(odd: float, side: int) 
     torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-5, equal_nan=True)
 
 
+@pytest.mark.parametrize("offset", [-41.0, 38.0, 41.0])
+def test_offsets_that_cancel_beside_tiny_energies(offset: float) -> None:
+    query, key, value, energy = (tensor.detach() for tensor in inputs(1.0))
+    energy[:3] = torch.tensor([1e-5, -1e-8, 1e-2])
+    given = leaf(query.clamp(-1, 1) + offset), leaf(key.clamp(-1, 1) - offset)
+    found, wanted = (
+        answers(kernel, (*given, leaf(value), leaf(energy)))
+        for kernel in ("tanh_energy", "reference")
+    )
+    for ours, theirs in zip(found, wanted, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.compiled
+@needs_compiler
+def test_after_too_many_kinds_of_tensors_it_goes_piece_by_piece(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.compiler.reset()
+    pieces = []
+    in_pieces = fused._piece_by_piece
+    monkeypatch.setattr(
+        fused, "_piece_by_piece", lambda *given: pieces.append(1) or in_pieces(*given)
+    )
+    with torch._dynamo.config.patch(recompile_limit=1):
+        for dtype in (torch.float32, torch.float64):
+            given = inputs(1.0, dtype)
+            found, wanted = answers("tanh_energy", given), answers("reference", given)
+            torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
+    assert pieces
+    assert not fused._not_compiled
+    torch.compiler.reset()
+
+
 def test_energies_of_nothing_at_all() -> None:
     query, key, value, energy = inputs(1.0)
     given = (query, key, value, leaf(torch.zeros_like(energy)))

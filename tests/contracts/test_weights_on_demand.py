@@ -1,6 +1,7 @@
 """Weights that are asked for in part are those of the whole matrix, and no more is computed."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -118,6 +119,25 @@ def test_heads_of_a_normalizer_that_knows_them() -> None:
     assert_equal(on_demand_of(given).heads([2]).rows([0]), given.weights()[:, [2], :1])
 
 
+def test_rows_of_a_normalizer_that_knows_the_queries() -> None:
+    alpha = torch.linspace(1.1, 2, QUERIES, dtype=torch.float64).unsqueeze(-1)
+    given = asked(PAIRS[1]).having(normalizer=partial(regard.normalizers.entmax, alpha=alpha))
+    assert_equal(on_demand_of(given).rows([4, 1]), given.weights()[..., [4, 1], :])
+
+
+def test_heads_of_one_are_as_many_as_are_named() -> None:
+    parts = regard.weights_on_demand(torch.zeros(1, 3, 4), torch.zeros(1, 5, 4))
+    assert parts.heads([]).all().shape == (0, 3, 5)
+    assert parts.heads([0, 0]).all().shape == (2, 3, 5)
+
+
+def test_half_precision_is_added_up_in_more() -> None:
+    vectors = draws(dtype=torch.bfloat16)(600, 8)
+    sums = regard.weights_on_demand(vectors, vectors).column_sums()
+    assert sums.dtype == torch.float32
+    torch.testing.assert_close(sums.sum(), torch.tensor(600.0), rtol=1e-3, atol=0)
+
+
 @pytest.mark.parametrize(("query_len", "batch"), [(0, (2,)), (3, (0,)), (0, ())])
 def test_of_nothing(query_len: int, batch: tuple[int, ...]) -> None:
     parts = regard.weights_on_demand(torch.zeros(*batch, query_len, 4), torch.zeros(*batch, 5, 4))
@@ -130,6 +150,10 @@ def test_what_is_not_there_is_refused() -> None:
     parts = regard.weights_on_demand(torch.zeros(3, 4), torch.zeros(5, 4))
     with pytest.raises(IndexError, match="there are 3 of them; there is no query 3"):
         parts.rows([0, 3])
+    with pytest.raises(IndexError, match="there is no query -4"):
+        parts.rows(torch.tensor([-4]))
+    with pytest.raises(TypeError, match=r"name each query by its number; got torch\.bool"):
+        parts.rows(torch.tensor([True, False, True]))
     with pytest.raises(IndexError, match=r"weights of shape \(3, 5\) have no axis for heads"):
         parts.heads([0])
     with pytest.raises(ValueError, match=r"num_keys must lie in 0\.\.5; got 6"):

@@ -27,7 +27,7 @@ holds at once beyond its inputs. Leave the machine alone meanwhile. All of it ta
 minutes on two processor cores. What there is:
 
 """ + "\n".join(
-    f"  {name:9} {(suite.__doc__ or '').partition(chr(10))[0]}" for name, suite in SUITES.items()
+    f"  {name:14} {(suite.__doc__ or '').partition(chr(10))[0]}" for name, suite in SUITES.items()
 )
 
 
@@ -38,8 +38,10 @@ def run(words: list[str]) -> int:
     for name in names:
         if name not in SUITES:
             raise UsageError(f"no comparison {name}; there are {', '.join(SUITES)}")
-    if given.repeats < 1 or given.shrink < 1:
-        raise UsageError("--repeats and --shrink must be 1 or more")
+    if given.repeats < 1 or given.shrink < 1 or not given.seconds > 0:
+        raise UsageError("--repeats and --shrink must be 1 or more, and --seconds above 0")
+    if given.folder is not None:
+        _make(given.folder)
     device = device_named(given.device)
     console = Console(highlight=False)
     console.print(_machine(device))
@@ -77,6 +79,14 @@ def _parser() -> Parser:
     parser.add_argument("--folder", type=Path | None, help="write bench.md and plots here")
     parser.add_device()
     return parser
+
+
+def _make(folder: Path) -> None:
+    """Make the folder before anything is measured."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--folder {folder} cannot be made: {error.strerror}") from None
 
 
 def _about(name: str) -> str:

@@ -274,7 +274,7 @@ def check(shape: torch.Size, centre: Tensor, half_width: int, mask: Tensor | Win
         ValueError: `centre` or `mask` does not broadcast, or `half_width` is not positive.
     """
     everywhere.check(shape, bias=None, mask=mask)
-    if half_width < 1:
+    if isinstance(half_width, float) or half_width < 1:
         raise ValueError(f"half_width counts keys on either side, 1 or more; got {half_width}")
     if not everywhere.broadcasts_to(centre.shape, shape[:-1]):
         *batch, query = shape[:-1]

@@ -1,6 +1,7 @@
 """Who may attend whom: boolean tensors, True = may attend, broadcastable to `*batch query key`.
 
-Masks combine with `&` and `|`, or with `combine`, which leaves out those that are None. Positions
+Masks combine with `&` and `|`, or with `combine`, which leaves out those that are None; a `Window`
+has what restricts it further as its third part. Positions
 are aligned to the end of the keys: the last query stands at the last key, so that a decoding step
 with one query and all keys so far needs no special case.
 

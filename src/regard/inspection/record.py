@@ -71,7 +71,8 @@ class LayerRecord:
     def column_sums(self, call: int = -1) -> Float[Tensor, "... key"]:
         """Return how much attention each key gets from all queries together.
 
-        The whole matrix never stands in memory; so with what follows.
+        Of a layer that has `weights_on_demand`, the whole matrix never stands in memory; so with
+        what follows.
         """
         with self._asked(call) as asked:
             return asked.column_sums()

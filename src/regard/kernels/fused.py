@@ -31,12 +31,17 @@ def fused(
         whole: the others.
     """
     # Imported here: it takes a second, and only those who get here need it.
-    from torch._dynamo.exc import TorchDynamoException
+    from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
+    from torch.fx.experimental import _config
 
     device = rows[0].device.type
     if device not in _not_compiled:
         try:
-            return _compiled(function)(*rows, *whole)
+            # Sizes that happen to be equal are not taken for one.
+            with _config.patch(use_duck_shape=False):  # type: ignore[attr-defined]
+                return _compiled(function)(*rows, *whole)
+        except FailOnRecompileLimitHit:
+            return _piece_by_piece(function, rows, whole)
         except TorchDynamoException as error:
             _not_compiled.add(device)
             reason = str(error).strip().partition("\n")[0]
@@ -50,7 +55,8 @@ def fused(
 
 @cache
 def _compiled(function: Function) -> Function:
-    compiled: Function = torch.compile(function, dynamic=True)
+    # Of the whole or not at all: after too many kinds of tensors it would be run as it is written.
+    compiled: Function = torch.compile(function, dynamic=True, fullgraph=True)
     return compiled
 
 

@@ -90,9 +90,10 @@ def _mask_and_bias(call: Call) -> Tensor | None:
         return None if mask is None else torch.atleast_2d(mask)
     # In float32 even where the query is not: half precision would round what is added to scores.
     dtype = torch.float32 if _is_wider(call.bias, call) else call.query.dtype
-    # Clamped, so that a large bias does not turn infinite.
-    limits = torch.finfo(dtype)
-    bias = torch.atleast_2d(call.bias).clamp(limits.min, limits.max).to(dtype)
+    bias, limits = torch.atleast_2d(call.bias), torch.finfo(dtype)
+    if torch.finfo(bias.dtype).max > limits.max:  # clamped, so that it does not turn infinite
+        bias = bias.clamp(limits.min, limits.max)
+    bias = bias.to(dtype)
     return bias if mask is None else torch.where(mask, bias, -torch.inf)
 
 

@@ -30,6 +30,9 @@ LARGEST = 43.0
 PAIRED = 10.0
 """Up to this sum of a query and a key, two denominators may be multiplied within float32."""
 
+FOLDED = 32.0
+"""Up to here e^(2 FOLDED) may be divided by a negligible energy within float32."""
+
 NEGLIGIBLE = 1e-9
 """An energy that much smaller than the largest is below the rounding of the sum."""
 
@@ -99,10 +102,12 @@ def _options(call: Call) -> dict[str, Any]:
 def _compare(query: Tensor, key: Tensor, *, energy: Tensor) -> Tensor:
     """Compare in at least float32, whatever the leading axes."""
     batch = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    # Contiguous, since a layout of its own would be compiled for anew.
     rows, columns = (
         at_least_float32(tensor)
         .expand(*batch, *tensor.shape[-2:])
         .reshape(batch.numel(), *tensor.shape[-2:])
+        .contiguous()
         for tensor in (query, key)
     )
     compared: Tensor = _scores(rows, columns, at_least_float32(energy))
@@ -121,7 +126,7 @@ def _scores(query: Tensor, key: Tensor, energy: Tensor) -> Tensor:
     grown = _grown(query, key)
     if grown is None:
         return fused(_direct_scores, [query], [key, energy])[0]
-    if grown.highest <= PAIRED:
+    if grown.highest <= PAIRED and grown.highest_query <= FOLDED:
         return _paired_scores(grown.query, grown.key, energy)
     return fused(_factored_scores, [grown.query], [grown.key, energy])[0]
 
@@ -134,6 +139,7 @@ def _gradients(
     if not query.numel() * key.numel():
         return torch.zeros_like(query), torch.zeros_like(key), torch.zeros_like(energy)
     query, key, energy = query.detach(), key.detach(), energy.detach()
+    grad = grad.contiguous()
     sums = _direct_sums
     if (grown := _grown(query, key)) is not None:
         sums, query, key = _factored_sums, grown.query, grown.key
@@ -179,10 +185,11 @@ _gradients.register_vmap(one_by_one(_gradients))
 
 
 class _Grown(NamedTuple):
-    """The exponentials e^2q and e^2k, and the highest sum of a query and a key."""
+    """The exponentials e^2q and e^2k, the highest query, and the highest sum with a key."""
 
     query: Tensor
     key: Tensor
+    highest_query: float
     highest: float
 
 
@@ -199,7 +206,7 @@ def _grown(query: Tensor, key: Tensor) -> _Grown | None:
     highest = ends[0] + ends[2]
     # Not by their maximum, which may pass over a NaN.
     moderate = all(end <= LARGEST for end in (*ends, highest))
-    return _Grown(grown_query, grown_key, highest) if moderate else None
+    return _Grown(grown_query, grown_key, ends[0], highest) if moderate else None
 
 
 # What is compiled: rows of one side against all of the other.

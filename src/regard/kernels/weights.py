@@ -5,6 +5,7 @@ The whole matrix never stands in memory: it is gone through a few rows at a time
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from inspect import isfunction
 from typing import NamedTuple, overload
 
@@ -16,6 +17,7 @@ from regard.functional import attention as reference
 from regard.functional import masks, scores
 from regard.functional.masks import Window
 from regard.functional.normalizers import softmax
+from regard.functional.precision import at_least_float32
 from regard.functional.scores import scaled_dot
 from regard.interfaces import Normalizer
 from regard.kernels.call import Call, take_apart
@@ -56,6 +58,10 @@ class Weights(ABC):
         """Return the weights of some queries.
 
         Cost: that of attention with these queries alone.
+
+        Raises:
+            IndexError: there is no such query.
+            TypeError: they are not whole numbers.
         """
 
     def heads(self, heads: Sequence[int]) -> "Weights":
@@ -82,7 +88,7 @@ class Weights(ABC):
         """
         total = torch.zeros((), device=self._device)
         for piece in self._pieces():
-            total = total + piece.sum(dim=-2)
+            total = total + at_least_float32(piece).sum(dim=-2)
         return total.expand(*self.shape[:-2], self.shape[-1])
 
     def top(self, num_keys: int) -> TopKeys:
@@ -105,7 +111,8 @@ class Weights(ABC):
 
         Cost: time of the whole matrix, memory of a few rows.
         """
-        return torch.cat([torch.special.entr(piece).sum(-1) for piece in self._pieces()], dim=-1)
+        of_pieces = [torch.special.entr(at_least_float32(piece)) for piece in self._pieces()]
+        return torch.cat([terms.sum(dim=-1) for terms in of_pieces], dim=-1)
 
     @property
     @abstractmethod
@@ -134,18 +141,17 @@ class _OfCall(Weights):
     def rows(self, queries: Sequence[int] | Tensor) -> Tensor:
         call, (num_queries, num_keys) = self._call, self.shape[-2:]
         index = _counted_from_0("query", queries, num_queries, self._device)
-        if isinstance(call.mask, Window):
-            band = masks.dense(
-                call.mask._replace(mask=None),
-                num_queries,
-                num_keys,
-                rows=index,
-                device=self._device,
-            )
-            mask = masks.combine(band, _chosen(call.mask.mask, -2, index))
-        else:
-            mask = _chosen(call.mask, -2, index)
-        query, bias = call.query.index_select(-2, index), _chosen(call.bias, -2, index)
+        if _knows_queries(call.normalizer):
+            return self.all().index_select(-2, index)
+        mask = masks.dense(
+            _chosen_of_mask(call.mask, -2, index, num_queries),
+            num_queries,
+            num_keys,
+            rows=index,
+            device=self._device,
+        )
+        query = call.query.index_select(-2, index)
+        bias = _chosen(call.bias, -2, index, num_queries)
         return weigh(call._replace(query=query, bias=bias, mask=mask))
 
     def _of_heads(self, index: Tensor) -> Weights:
@@ -153,11 +159,12 @@ class _OfCall(Weights):
         # A normalizer or score of one's own may know which head is which.
         if not isfunction(call.normalizer) or call.comparison not in COMPARISONS:
             return super()._of_heads(index)
+        heads = -3, index, self.shape[-3]
         of_heads = call._replace(
-            query=_chosen(call.query, -3, index),
-            key=_chosen(call.key, -3, index),
-            bias=_chosen(call.bias, -3, index),
-            mask=_chosen_of_mask(call.mask, -3, index),
+            query=_chosen(call.query, *heads),
+            key=_chosen(call.key, *heads),
+            bias=_chosen(call.bias, *heads),
+            mask=_chosen_of_mask(call.mask, *heads),
         )
         return _OfCall(of_heads)
 
@@ -212,8 +219,8 @@ def weights_on_demand(
 ) -> Weights:
     """Return the weights of a call of attention as something to be asked: nothing is computed yet.
 
-    The arguments are those of `regard.attention_weights`. A score of one's own is asked for some
-    queries at a time, and must score each by itself.
+    The arguments are those of `regard.attention_weights`. A score or normalizer of one's own is
+    asked for some queries at a time, and must take each by itself.
 
     Source: Bahdanau et al. 2015, eq. 6, row by row.
     Cost: the projections of query and key; then that of what is asked.
@@ -247,28 +254,41 @@ def _counted_from_0(
     what: str, chosen: Sequence[int] | Tensor, number: int, device: torch.device
 ) -> Tensor:
     """Return positions as an index, those counted from the end counted from 0."""
-    index = torch.as_tensor(chosen, dtype=torch.long, device=device)
-    if not isinstance(chosen, Tensor):
-        for position in chosen:
-            if not -number <= position < number:
-                raise IndexError(f"there are {number} of them; there is no {what} {position}")
-    return index.where(index >= 0, index + number)
+    index = torch.as_tensor(chosen, device=device).reshape(-1)
+    if index.numel() == 0:
+        return index.long()
+    if index.is_floating_point() or index.dtype == torch.bool:
+        raise TypeError(f"name each {what} by its number; got {index.dtype}")
+    outside = (index < -number) | (index >= number)
+    if not torch.compiler.is_compiling() and outside.any():
+        position = int(index[outside][0])
+        raise IndexError(f"there are {number} of them; there is no {what} {position}")
+    return index.where(index >= 0, index + number).long()
+
+
+def _knows_queries(normalizer: Normalizer) -> bool:
+    """Whether a tensor is bound to the normalizer that differs from query to query."""
+    if not isinstance(normalizer, partial):
+        return False
+    bound = (*normalizer.args, *normalizer.keywords.values())
+    tensors = [given for given in bound if isinstance(given, Tensor)]
+    return any(tensor.dim() > 1 and tensor.shape[-2] > 1 for tensor in tensors)
 
 
 @overload
-def _chosen(tensor: Tensor, axis: int, index: Tensor) -> Tensor: ...
+def _chosen(tensor: Tensor, axis: int, index: Tensor, number: int) -> Tensor: ...
 @overload
-def _chosen(tensor: None, axis: int, index: Tensor) -> None: ...
-def _chosen(tensor: Tensor | None, axis: int, index: Tensor) -> Tensor | None:
-    """Take what the index names, unless there is one for all."""
-    if tensor is None or tensor.dim() < -axis or tensor.shape[axis] == 1:
+def _chosen(tensor: None, axis: int, index: Tensor, number: int) -> None: ...
+def _chosen(tensor: Tensor | None, axis: int, index: Tensor, number: int) -> Tensor | None:
+    """Take what the index names of so many, unless there is one for all."""
+    if tensor is None or tensor.dim() < -axis or tensor.shape[axis] == 1 != number:
         return tensor
     return tensor.index_select(axis, index)
 
 
 def _chosen_of_mask(
-    mask: Tensor | Window | None, axis: int, index: Tensor
+    mask: Tensor | Window | None, axis: int, index: Tensor, number: int
 ) -> Tensor | Window | None:
     if isinstance(mask, Window):
-        return mask._replace(mask=_chosen(mask.mask, axis, index))
-    return _chosen(mask, axis, index)
+        return mask._replace(mask=_chosen(mask.mask, axis, index, number))
+    return _chosen(mask, axis, index, number)

@@ -1,5 +1,8 @@
 """Multi-head attention, with any score and normalizer; multi-query and grouped-query come free."""
 
+from functools import partial
+from inspect import isfunction
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -99,7 +102,7 @@ class MultiHeadAttention(nn.Module):
             score=self.score,
             bias=self._grouped(bias),
             mask=self._grouped_mask(_for_all_heads(mask, query, key)),
-            normalizer=dropped(self.normalizer, self.dropout),
+            normalizer=self._ungrouping(dropped(self.normalizer, self.dropout)),
         )
         output: Tensor = self.output(self._ungrouped(context).transpose(-3, -2).flatten(-2))
         return output
@@ -163,8 +166,24 @@ class MultiHeadAttention(nn.Module):
             return mask._replace(mask=self._grouped(mask.mask))
         return self._grouped(mask)
 
+    def _ungrouping(self, normalizer: Normalizer) -> Normalizer:
+        """Show all heads on one axis to a normalizer that may know which is which."""
+        if self.num_shared == 1 or isfunction(normalizer):
+            return normalizer
+        return partial(_normalize_all_heads, normalizer)
+
     def _ungrouped(self, of_heads: Tensor) -> Tensor:
         return of_heads if self.num_shared == 1 else of_heads.flatten(-4, -3)
+
+
+def _normalize_all_heads(
+    normalizer: Normalizer, scores: Tensor, mask: Tensor | None = None
+) -> Tensor:
+    if mask is not None:
+        mask = mask.expand(scores.shape).flatten(-4, -3)
+    weights: Tensor = normalizer(scores.flatten(-4, -3), mask)
+    grouped: Tensor = weights.unflatten(-3, scores.shape[-4:-2])
+    return grouped
 
 
 def _for_all_heads(

@@ -14,8 +14,7 @@ class Entmax(nn.Module):
     """Weigh by alpha-entmax with a learnt alpha between 1 and 2, one per head or one for all.
 
     Args:
-        num_heads: how many alphas; above 1 the scores must have heads before query and key, on one
-            axis, or on two where groups of them share their keys.
+        num_heads: how many alphas; above 1 the scores must have heads before query and key.
         alpha: where they start, strictly between 1 and 2.
 
     Source: Correia et al. 2019 (Adaptively Sparse Transformers), section 3; alpha = 1 + sigmoid(a).
@@ -35,8 +34,6 @@ class Entmax(nn.Module):
         alpha = 1 + self.logit.sigmoid()
         if len(alpha) == 1:
             return entmax(scores, mask, alpha=alpha.view(1))
-        if scores.dim() > 3 and scores.shape[-4:-2].numel() == len(alpha) != scores.shape[-3]:
-            return entmax(scores, mask, alpha=alpha.view(*scores.shape[-4:-2], 1, 1))
         if scores.dim() < 3 or scores.shape[-3] != len(alpha):
             raise ValueError(
                 f"there is an alpha for each of {len(alpha)} heads, which must stand before query "
