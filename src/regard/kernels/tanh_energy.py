@@ -266,7 +266,8 @@ def _paired_scores(query: Tensor, key: Tensor, energy: Tensor) -> Tensor:
         [query.unflatten(-1, (2, -1)).unflatten(1, (-1, SHARED))],
         [key.unflatten(-1, (2, -1)), offset.unflatten(-1, (2, -1)), halved.view(2, -1).sum(0)],
     )
-    return summed.flatten(1, 2)[:, :num_queries].mul_(-2 * scale)
+    # A copy only where there are rows too many: an operator's result has the layout of its shape.
+    return summed.flatten(1, 2)[:, :num_queries].mul_(-2 * scale).contiguous()
 
 
 def _paired_sums(query: Tensor, key: Tensor, offset: Tensor, middle: Tensor) -> tuple[Tensor, ...]:
