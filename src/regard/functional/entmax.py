@@ -221,7 +221,7 @@ def _slopes(weights: Tensor, alpha: Alpha) -> Tensor:
 def _by_scores(slopes: Tensor, vector: Tensor) -> Tensor:
     """Multiply by the derivative of the weights by the scores, a symmetric matrix.
 
-    Source: Peters et al. 2019, proposition 2.
+    Source: Peters et al. 2019, the gradient of alpha-entmax.
     """
     product = slopes * vector
     mean = product.sum(dim=-1, keepdim=True) / slopes.sum(dim=-1, keepdim=True)
