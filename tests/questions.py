@@ -43,10 +43,6 @@ PAIRS = [
 ]
 """Every score with softmax, and the two comparisons that papers build on with every normalizer."""
 
-_BISECTING = {"entmax", "entmax_beyond_sparsemax", "Entmax"}
-TRACED_PAIRS = [pair for pair in PAIRS if pair.normalizer.id not in _BISECTING]
-"""The pairs to compile and export: bisection is unrolled and slow, so one that bisects will do."""
-
 
 @dataclass(frozen=True)
 class Question:

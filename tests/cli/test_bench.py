@@ -78,6 +78,13 @@ def test_is_shown_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert (tmp_path / "new" / "growth.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_lengths_shrunk_to_the_same_are_measured_once(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["bench", "sparse", "--shrink", "1000000", "--repeats", "1", "--device", "cpu"]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert [printed.count(f"{title}, 2 keys") for title in ("sparsemax", "entmax15")] == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

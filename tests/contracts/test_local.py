@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+import jaxtyping
 import pytest
 import torch
 from torch import Tensor
@@ -267,3 +268,26 @@ def test_centres_in_half_precision_are_where_they_say(case: LocalCase, dtype: to
     weights = case.weigh(query, key, centre, half_width=3)
     exact = case.weigh(query, key, centre.double(), half_width=3)
     torch.testing.assert_close(weights, exact, rtol=1e-6, atol=1e-6)
+
+
+def test_what_does_not_fit_a_predicted_centre_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    query, weight = torch.zeros(2, 7, 3), torch.zeros(5, 3)
+    with pytest.raises(ValueError, match=r"energy must have .* 5 hidden units .* \(4,\)"):
+        local.predicted_centre(query, torch.tensor(9), weight=weight, energy=torch.zeros(4))
+    with pytest.raises(ValueError, match=r"lengths must broadcast to \(2,\).* got shape \(3,\)"):
+        local.predicted_centre(query, torch.ones(3).long(), weight=weight, energy=torch.zeros(5))
+
+
+@over(LOCAL)
+def test_centre_that_is_a_truth_is_refused(
+    case: LocalCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    query, centre = torch.zeros(7, 3), torch.ones(7, dtype=torch.bool)
+    for given in (
+        lambda: case.attend(query, query, query, centre, half_width=1),
+        lambda: case.weigh(query, query, centre, half_width=1),
+    ):
+        with pytest.raises(TypeError, match=r"centre must have real numbers.* torch\.bool"):
+            given()

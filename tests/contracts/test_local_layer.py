@@ -40,6 +40,19 @@ def test_layer_predicts_a_centre_within_each_sequence() -> None:
     torch.testing.assert_close(layer.centre(query, for_all)[1], centre[1], rtol=0, atol=0)
 
 
+def test_sequence_is_as_long_as_the_mask_within_a_window_says() -> None:
+    layer, memory = layer_and_memory()
+    query = draws(1)(2, 50, 4)
+    for bounds in [(None, None), (300, 300)]:
+        windowed = memory._replace(mask=masks.Window(*bounds, memory.mask))
+        torch.testing.assert_close(
+            layer(query, windowed), layer(query, memory), rtol=1e-9, atol=1e-9
+        )
+    near = memory._replace(mask=masks.Window(20, 0))
+    of_all = layer.centre(query, memory._replace(mask=None))
+    torch.testing.assert_close(layer.centre(query, near), of_all, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("form", ["damped", "biased"])
 def test_layer_is_its_function(form: str) -> None:
     layer, memory = layer_and_memory()

@@ -1,4 +1,6 @@
-"""Normalizers mapped, differentiated twice, in pieces, compiled, exported are what they were."""
+"""Normalizers mapped, differentiated, in pieces, compiled and exported are what they were."""
+
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -14,6 +16,9 @@ from tests.questions import leaf
 DIFFERENTIABLE = [case for case in NORMALIZERS if case.differentiable]
 SPARSE = [case for case in DIFFERENTIABLE if case.sparse]
 
+# PyTorch scripts some of its own derivatives when the first forward one is asked for.
+forward_mode = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+
 
 def parameters(normalizer: object) -> list[Tensor]:
     return list(normalizer.parameters()) if isinstance(normalizer, nn.Module) else []
@@ -28,6 +33,75 @@ def test_second_derivatives_are_exact(case: NormalizerCase, masked: bool) -> Non
     mask = draws(1)(3, 4) > 0 if masked else None
     inputs = [leaf(2 * draws()(3, 4)), *parameters(normalizer)]
     assert torch.autograd.gradgradcheck(lambda scores, *_: normalizer(scores, mask), inputs)
+
+
+@forward_mode
+@over(SPARSE)
+@pytest.mark.parametrize("masked", [False, True])
+def test_forward_mode_is_exact(case: NormalizerCase, masked: bool) -> None:
+    normalizer = case.make()
+    if isinstance(normalizer, nn.Module):
+        normalizer.double()
+    mask = draws(1)(3, 4) > 0 if masked else None
+    assert torch.autograd.gradcheck(
+        lambda scores: normalizer(scores, mask),
+        leaf(2 * draws()(3, 4)),
+        check_forward_ad=True,
+        check_backward_ad=False,
+        check_batched_forward_grad=True,
+    )
+
+
+@forward_mode
+@pytest.mark.parametrize("learnt", ["scores", "alpha", "both"])
+def test_forward_mode_reaches_alpha(learnt: str) -> None:
+    scores, alpha = 2 * draws()(3, 4), torch.tensor([[1.1], [1.6], [2.4]], dtype=torch.float64)
+    scores.requires_grad_(learnt != "alpha")
+    alpha.requires_grad_(learnt != "scores")
+    assert torch.autograd.gradcheck(
+        lambda scores, alpha: normalizers.entmax(scores, alpha=alpha),
+        [scores, alpha],
+        check_forward_ad=True,
+        check_backward_ad=False,
+        check_batched_forward_grad=True,
+    )
+
+
+@forward_mode
+@over(SPARSE)
+@pytest.mark.parametrize("size", [entmax.PIECE, 10])
+def test_modes_of_differentiating_agree(
+    monkeypatch: pytest.MonkeyPatch, case: NormalizerCase, size: int
+) -> None:
+    monkeypatch.setattr(entmax, "PIECE", size)
+    normalizer, scores, cotangent = case.make(), 2 * draws()(3, 5), draws(9)(3, 5)
+
+    def loss(scores: Tensor) -> Tensor:
+        return (normalizer(scores) * cotangent).sum().square()
+
+    assert_modes_agree(loss, scores)
+
+
+@forward_mode
+def test_modes_of_differentiating_agree_on_alpha() -> None:
+    cotangent = draws(9)(3, 5)
+    alpha = torch.tensor([[1.1], [1.6], [2.4]], dtype=torch.float64)
+
+    def loss(scores_and_alpha: Tensor) -> Tensor:
+        scores, alpha = scores_and_alpha.split([5, 1], dim=-1)
+        return (normalizers.entmax(scores, alpha=alpha) * cotangent).sum().square()
+
+    assert_modes_agree(loss, torch.cat([2 * draws()(3, 5), alpha], dim=-1))
+
+
+def assert_modes_agree(loss: Callable[[Tensor], Tensor], point: Tensor) -> None:
+    jacfwd, jacrev = torch.func.jacfwd, torch.func.jacrev
+    torch.testing.assert_close(jacfwd(loss)(point), jacrev(loss)(point), rtol=1e-9, atol=1e-12)
+    hessian = torch.autograd.functional.hessian(loss, point)
+    for inner in (jacfwd, jacrev):
+        for outer in (jacfwd, jacrev):
+            found = outer(inner(loss))(point)
+            torch.testing.assert_close(found, hessian, rtol=1e-9, atol=1e-11)
 
 
 @over(NORMALIZERS)

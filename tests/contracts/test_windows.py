@@ -5,17 +5,16 @@ from functools import partial
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 import regard
-from regard import kernels, masks, normalizers, scores
+from regard import kernels, masks, normalizers
 from regard.functional.masks import Window
 from regard.interfaces import Normalizer
 from regard.kernels import windowed
-from regard.nn import Attention, Entmax, LocationScore
+from regard.nn import Entmax
 from regard.nn.attention import dropped
 from tests.cases import over
-from tests.contracts.test_kernels import assert_same_as_reference, explained
+from tests.contracts.test_kernels import assert_same_as_reference
 from tests.drawing import draws
 from tests.questions import PAIRS, Pair, Question, leaf, question
 
@@ -46,6 +45,20 @@ def test_window_is_the_reference_at_any_length(
 def test_window_is_the_reference_for_every_score_and_normalizer(case: Pair) -> None:
     padded = masks.padding(torch.tensor([80, 30]), 80)  # 30: some may attend nothing
     assert_same_as_reference(asked_within(case, Window(5, 4, padded)), "windowed")
+
+
+@pytest.mark.parametrize("sizes", [(70, 70), (129, 200), (300, 5), (65, 64)], ids=str)
+@pytest.mark.parametrize("bounds", [(0, 0), (3, 2), (12, 0), (0, 12)], ids=str)
+@pytest.mark.parametrize("mask", ["full", "keys of each", "queries of each", "nothing"])
+def test_slabs_one_after_the_other_are_the_reference(
+    bounds: tuple[int, int], sizes: tuple[int, int], mask: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windowed, "SLAB", 1)
+    window = Window(*bounds, masks_within((2,), *sizes)[mask])
+    asked = asked_within(DOT, window, sizes)
+    assert_same_as_reference(asked, "windowed")
+    for shape in [(2, *sizes), sizes[1:], (sizes[0], 1), (1,)]:
+        assert_same_as_reference(asked.having(bias=leaf(draws(4)(*shape))), "windowed")
 
 
 def masks_within(batch: tuple[int, ...], query_len: int, key_len: int) -> dict[str, Tensor]:
@@ -191,109 +204,6 @@ def test_weights_are_dropped_within_the_window() -> None:
     assert context.mean().item() == pytest.approx(1, abs=0.05)
     assert (context == 0).any()
     assert (context > 1.5).any()
-
-
-# Cost.
-
-
-def kept_numbers(length: int, window: Window) -> int:
-    """Return the largest number of numbers that a call keeps for its gradients."""
-    kept: list[int] = []
-
-    def keep(tensor: Tensor) -> Tensor:
-        kept.append(tensor.untyped_storage().nbytes() // tensor.element_size())
-        return tensor
-
-    asked = asked_within(DOT, window, (length, length), (1,))
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        asked.context()
-    return max(kept)
-
-
-def test_nothing_of_the_size_of_query_and_key_is_kept() -> None:
-    short, long = kept_numbers(1024, Window(8, 8)), kept_numbers(4096, Window(8, 8))
-    assert long <= 4096 * (16 + windowed.SHORTEST)
-    assert long <= 4.1 * short
-
-
-@pytest.fixture
-def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.Size, torch.Size]]:
-    """Keep the shapes of query and key that PyTorch's fused attention is given."""
-    shapes: list[tuple[torch.Size, torch.Size]] = []
-    fused = F.scaled_dot_product_attention
-
-    def seen(query: Tensor, key: Tensor, value: Tensor, **options: object) -> Tensor:
-        shapes.append((query.shape, key.shape))
-        return fused(query, key, value, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(F, "scaled_dot_product_attention", seen)
-    return shapes
-
-
-def test_chunks_are_computed_by_the_kernel_that_fits(
-    compared: list[tuple[torch.Size, torch.Size]],
-) -> None:
-    asked_within(DOT, Window(8, 8), (640, 640)).context()
-    assert compared == [((2, 20, 32, 4), (2, 20, 48, 4))]
-
-
-def test_a_step_looks_at_no_more_keys_than_the_window_has(
-    compared: list[tuple[torch.Size, torch.Size]],
-) -> None:
-    asked_within(DOT, Window(8, 8), (1, 10_000), (2,)).context()
-    assert compared == [((2, 1, 1, 4), (2, 1, 17, 4))]
-
-
-def test_keys_that_are_shared_are_not_copied(
-    compared: list[tuple[torch.Size, torch.Size]],
-) -> None:
-    asked = asked_within(DOT, Window(8, 8), (640, 640), (2, 3, 1))
-    asked.having(query=leaf(draws(5)(2, 3, 4, 640, 4))).context()
-    assert compared == [((6, 20, 4 * 32, 4), (6, 20, 48, 4))]
-
-
-@pytest.mark.parametrize(
-    ("sizes", "window", "verdict"),
-    [
-        ((4096, 4096), Window(64, 64), "runs"),
-        ((512, 512), Window(8, 8), "runs"),
-        ((256, 256), Window(64, 64), "the window is not much narrower than the keys"),
-        ((4096, 4096), Window(3000, 0), "the window is not much narrower than the keys"),
-        ((1, 4096), Window(8, 8), "so small a call is not worth its preparation"),
-        ((4096, 4096), Window(None, 0), "the window has no bound on one side"),
-        ((4096, 4096), Window(8, None), "the window has no bound on one side"),
-        ((0, 4096), Window(8, 8), "there is nothing to cut into chunks"),
-        ((4096, 0), Window(8, 8), "there is nothing to cut into chunks"),
-    ],
-    ids=str,
-)
-def test_windows_are_cut_out_where_it_is_worth_it(
-    sizes: tuple[int, int], window: Window, verdict: str
-) -> None:
-    query, key = torch.zeros(sizes[0], 8), torch.zeros(sizes[1], 8)
-    assert explained(query, key, key, mask=window)["windowed"] == verdict
-
-
-def test_many_small_calls_are_worth_it_together() -> None:
-    query, key = torch.zeros(8, 1, 8), torch.zeros(8, 4096, 8)
-    assert explained(query, key, key, mask=Window(8, 8))["windowed"] == "runs"
-
-
-def test_scores_that_know_positions_are_not_cut_out() -> None:
-    attention = Attention(LocationScore(8, 4096))
-    query, key = torch.zeros(4096, 8), torch.zeros(4096, 8)
-    said = "scores by location may depend on where a key stands among all keys"
-    for score in (attention.score, partial(scores.location, weight=torch.zeros(4096, 8))):
-        assert explained(query, key, key, score=score, mask=Window(8, 8))["windowed"] == said
-
-
-def test_window_with_other_scores_than_the_dot_product_runs_in_chunks() -> None:
-    vectors = torch.zeros(2048, 8)
-    score = partial(scores.tanh_energy, energy=torch.zeros(8))
-    for options in ({"score": score}, {"normalizer": normalizers.sparsemax}):
-        assert explained(vectors, vectors, vectors, mask=Window(8, 8), **options)["windowed"] == (
-            "runs"
-        )
 
 
 # How it may be run.

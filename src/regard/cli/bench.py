@@ -47,10 +47,13 @@ def run(words: list[str]) -> int:
     console.print(_machine(device))
     written = [_machine(device)]
     for name in names:
-        rows = []
+        rows, titles = [], set()
         console.print(f"\n[bold]{name}[/bold]  {_about(name)}")
         written.append(f"## {name}\n\n{_about(name)}")
         for case in SUITES[name](Sizes(given.shrink, device)):
+            if case.title in titles:
+                continue  # lengths so short that shrunk they are the same
+            titles.add(case.title)
             found = measure(case, repeats=given.repeats, budget=given.seconds, device=device)
             absent = [f"Without {side}: {reason}." for side, reason in case.absent.items()]
             console.print(case.title, report.table(found), *absent, sep="\n")

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd import forward_ad
 
 __all__ = ["entmax_weights"]
 
@@ -153,6 +154,7 @@ class _Entmax(torch.autograd.Function):
         _, alpha = inputs
         ctx.number, learnt = (None, alpha) if isinstance(alpha, Tensor) else (alpha, None)
         ctx.save_for_backward(output, learnt)
+        ctx.save_for_forward(output, learnt)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -162,6 +164,18 @@ class _Entmax(torch.autograd.Function):
             return by_scores, by_alpha
         alpha = ctx.number if learnt is None else learnt
         return _in_pieces(_gradient, weights, grad, alpha)[0], None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, alpha_tangent: Any) -> Tensor:
+        # Without its tangents an outer derivative, also forward, would be wrong, and silently so.
+        with forward_ad._set_fwd_grad_enabled(True):  # noqa: SLF001
+            weights, learnt = ctx.saved_tensors
+            if learnt is None:
+                return _by_scores(_slopes(weights, ctx.number), tangent)
+            alpha = forward_ad.unpack_dual(learnt).primal  # this derivative's own tangent is given
+            slopes = _slopes(weights, alpha)
+            change = _by_scores(slopes, tangent)
+            return torch.addcmul(change, _by_alpha(weights, slopes, alpha), alpha_tangent)
 
     @staticmethod
     def vmap(

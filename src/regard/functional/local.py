@@ -59,13 +59,24 @@ def predicted_centre(
     Cost: query x query_dim x hidden multiply-adds.
 
     Raises:
-        ValueError: `weight` is for queries of another width.
+        ValueError: `weight` is for queries of another width, `energy` not for as many hidden units,
+            or `lengths` does not broadcast to the leading axes of the queries.
 
     >>> query, lengths = torch.ones(2, 1, 3), torch.tensor([4, 10])
     >>> predicted_centre(query, lengths, weight=torch.zeros(5, 3), energy=torch.ones(5))
     tensor([[2.],
             [5.]])
     """
+    if energy.shape != weight.shape[:1]:
+        raise ValueError(
+            f"energy must have a number for each of the {weight.shape[0]} hidden units of weight; "
+            f"got shape {tuple(energy.shape)}"
+        )
+    if not everywhere.broadcasts_to(lengths.shape, query.shape[:-2]):
+        raise ValueError(
+            f"lengths must broadcast to {tuple(query.shape[:-2])}, the leading axes of the "
+            f"queries: a length for each sequence; got shape {tuple(lengths.shape)}"
+        )
     with torch.autocast(query.device.type, enabled=False):
         hidden = torch.tanh(project(at_least_float32(query), at_least_float32(weight)))
         return lengths.unsqueeze(-1) * torch.sigmoid(hidden @ at_least_float32(energy))
@@ -270,10 +281,14 @@ def check(shape: torch.Size, centre: Tensor, half_width: int, mask: Tensor | Win
     Source: the convention of this module.
 
     Raises:
-        TypeError: `mask` is not boolean.
+        TypeError: `mask` is not boolean, or `centre` is.
         ValueError: `centre` or `mask` does not broadcast, or `half_width` is not positive.
     """
     everywhere.check(shape, bias=None, mask=mask)
+    if centre.dtype == torch.bool or centre.is_complex():
+        raise TypeError(
+            f"centre must have real numbers, positions of keys from 0; got {centre.dtype}"
+        )
     if isinstance(half_width, float) or half_width < 1:
         raise ValueError(f"half_width counts keys on either side, 1 or more; got {half_width}")
     if not everywhere.broadcasts_to(centre.shape, shape[:-1]):

@@ -35,6 +35,9 @@ class Window(NamedTuple):
 
     `before` and `after` count keys, None = all; `mask` restricts further. Positions are aligned to
     the end of the keys, as everywhere.
+
+    What is infinite or not a number in a key or value reaches those who may attend it, and may
+    reach others: a mask is no safeguard against it.
     """
 
     before: int | None
@@ -63,8 +66,16 @@ def check_window(window: Window) -> None:
     Source: the convention of this module.
 
     Raises:
+        TypeError: a bound is not a whole number.
         ValueError: it does.
     """
+    for count in (window.before, window.after):
+        whole = isinstance(count, int | torch.SymInt) and not isinstance(count, bool)
+        if count is not None and not whole:
+            raise TypeError(
+                "before and after count keys, whole numbers or None for all; got "
+                f"{window.before!r} and {window.after!r}"
+            )
     if min(count for count in (window.before, window.after, 0) if count is not None) < 0:
         raise ValueError(
             f"before and after count keys, 0 or more; got {window.before} and {window.after}"

@@ -1,11 +1,13 @@
 """A window that is narrower than the keys: queries in chunks, each with the keys around it.
 
-The chunks are one more leading axis, so that any other kernel computes them.
+The chunks are one more leading axis, so that any other kernel computes them. Of many, some are
+computed at a time: what is held in between is then small, and is not new memory every time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple, cast
+from itertools import chain, pairwise
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -16,14 +18,15 @@ from regard.functional.masks import Window
 from regard.functional.splitting import split
 from regard.interfaces import Normalizer
 from regard.kernels.call import Call
+from regard.kernels.chunks import Chunks, chunks_of
 
 __all__ = ["attention", "declines", "refuses"]
 
-SHORTEST, LONGEST = 32, 128
-"""A chunk has half as many queries as a window has keys, but within these bounds."""
-
 SMALL = 2**14
 """Calls that spare fewer scores than that are left to the other kernels."""
+
+SLAB = 2**12
+"""So many queries, of all batch elements together, are computed at a time, or somewhat more."""
 
 
 def refuses(call: Call) -> str | None:
@@ -45,7 +48,7 @@ def declines(call: Call) -> str | None:
         return "an exported program is to serve all lengths, of which chunks depend on some"
     if torch.compiler.is_compiling():
         return None  # sizes may stand for any
-    chunks = _chunks(call)
+    chunks = chunks_of(call)
     spared = chunks.key_len - chunks.num_keys
     if spared < chunks.num_keys:
         return "the window is not much narrower than the keys"
@@ -61,8 +64,14 @@ def attention(call: Call, attend: Callable[[Call], Tensor]) -> Tensor:
     (Longformer), section 3.1.
     Cost: query x (before + after + chunk) scores, in time and, where the other kernel keeps them,
     in memory; linear in the length, but for a mask or bias that is spelt out for every query.
+    Differs: what is not finite in a key or value may reach all queries of the chunks around it. By
+    the definition, masked keys reach none, and masked values all.
     """
-    chunks = _chunks(call)
+    slabs = [_attend_slab(slab, chunks, attend) for slab, chunks in _slabs(call, chunks_of(call))]
+    return slabs[0] if len(slabs) == 1 else torch.cat(slabs, dim=-2)
+
+
+def _attend_slab(call: Call, chunks: Chunks, attend: Callable[[Call], Tensor]) -> Tensor:
     normalizer = call.normalizer
     if normalizer is not normalizers.softmax:
         normalizer = partial(_normalize_rows, normalizer, chunks.query_len)
@@ -79,69 +88,64 @@ def attention(call: Call, attend: Callable[[Call], Tensor]) -> Tensor:
     return context.flatten(-3, -2)[..., : chunks.query_len, :]
 
 
-class _Chunks(NamedTuple):
-    """Which queries and keys are together."""
-
-    query_len: int
-    key_len: int
-    before: int
-    after: int
-    length: int
-
-    @property
-    def number(self) -> int:
-        """How many chunks there are; the last may reach beyond the queries."""
-        return (self.query_len + self.length - 1) // self.length
-
-    @property
-    def num_keys(self) -> int:
-        """How many keys stand around a chunk."""
-        return self.before + self.length + self.after
-
-    def of(self, query: Tensor) -> Tensor:
-        """Return `*batch chunks length width`."""
-        missing = self.number * self.length - self.query_len
-        chunks: Tensor = F.pad(query, (0, 0, 0, missing)).unflatten(-2, (self.number, self.length))
-        return chunks
-
-    def around(self, key: Tensor) -> Tensor:
-        """Return `*batch chunks num_keys width`: views of the keys, which overlap."""
-        # The first is negative where keys stand before all windows: they are cut off.
-        missing_before = self.before + self.query_len - self.key_len
-        missing_after = self.number * self.length + self.after - self.query_len
-        padded = F.pad(key, (0, 0, missing_before, missing_after))
-        return padded.unfold(-2, self.num_keys, self.length).mT
-
-    def of_matrix(self, matrix: Tensor) -> Tensor:
-        """Return `*batch chunks length num_keys` of what broadcasts to query x key."""
-        matrix = torch.atleast_2d(matrix)
-        if matrix.shape[-2] == 1:  # one row, which stands for all queries
-            return matrix.unsqueeze(-3) if matrix.shape[-1] == 1 else self.around(matrix.mT).mT
-        if matrix.shape[-1] == 1:
-            return self.of(matrix)
-        rows, columns = self.positions(matrix.device)
-        return matrix[..., rows.clamp(max=self.query_len - 1), columns.clamp(0, self.key_len - 1)]
-
-    def positions(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return which rows and columns of query x key each chunk is; some are outside."""
-        first = self.length * torch.arange(self.number, device=device).view(-1, 1, 1)
-        rows = first + torch.arange(self.length, device=device).view(1, -1, 1)
-        columns = first + torch.arange(self.num_keys, device=device).view(1, 1, -1)
-        return rows, columns + (self.key_len - self.query_len - self.before)
+def _slabs(call: Call, whole: Chunks) -> Iterator[tuple[Call, Chunks]]:
+    """Put some chunks together, with the keys around them, where there are too many for one."""
+    # Of all keys a quarter at most stands in two slabs.
+    least = max(SLAB // max(1, call.batch.numel()), 4 * (whole.before + whole.after), 1)
+    rows = -(-least // whole.length) * whole.length
+    # A program is to serve all lengths, and a normalizer may know which query is which.
+    one = torch.compiler.is_compiling() or call.normalizer is not normalizers.softmax
+    if one or rows >= whole.query_len:
+        yield call, whole
+        return
+    of_query = list(pairwise([*range(0, whole.query_len, rows), whole.query_len]))
+    of_key = [whole.reached(*span) for span in of_query]
+    window = cast(Window, call.window)
+    parts = (
+        _parts(call.query, of_query),
+        _parts(call.key, of_key),
+        _parts(call.value, of_key),
+        _parts_of_matrix(call.bias, of_query, of_key),
+        _parts_of_matrix(window.mask, of_query, of_key),
+    )
+    for rows_of, keys_of, query, key, value, bias, mask in zip(
+        of_query, of_key, *parts, strict=True
+    ):
+        within = window._replace(mask=mask)
+        slab = Call(query, key, value, call.compare, bias, within, call.normalizer)
+        yield slab, whole.slab(rows_of, keys_of)
 
 
-def _chunks(call: Call) -> _Chunks:
-    # Bounded, or it is refused.
-    before, after, _ = cast(tuple[int, int, Tensor | None], call.window)
-    half = -(-(before + after) // (2 * SHORTEST)) * SHORTEST
-    query_len, key_len = call.query.shape[-2], call.key.shape[-2]
-    length = min(max(half, SHORTEST), LONGEST, query_len)
-    return _Chunks(query_len, key_len, before, after, length)
+def _parts(tensor: Tensor, spans: list[tuple[int, int]], axis: int = -2) -> list[Tensor]:
+    """Return what stands within each span, which may overlap.
+
+    Cut out one by one, each would have a gradient of the size of the whole.
+    """
+    cuts = sorted({0, tensor.shape[axis], *chain.from_iterable(spans)})
+    pieces = tensor.split([last - first for first, last in pairwise(cuts)], dim=axis)
+    number = {cut: index for index, cut in enumerate(cuts)}
+    within = (pieces[number[first] : number[last]] for first, last in spans)
+    return [some[0] if len(some) == 1 else torch.cat(some, dim=axis) for some in within]
 
 
-def _allowed(call: Call, chunks: _Chunks) -> Tensor:
+def _parts_of_matrix(
+    matrix: Tensor | None, of_query: list[tuple[int, int]], of_key: list[tuple[int, int]]
+) -> list[Tensor] | list[None]:
+    """Return the parts of what broadcasts to query x key."""
+    if matrix is None:
+        return [None] * len(of_query)
+    matrix = torch.atleast_2d(matrix)
+    if matrix.shape[-2] == 1:  # one row, which stands for all queries
+        return [matrix] * len(of_key) if matrix.shape[-1] == 1 else _parts(matrix, of_key, axis=-1)
+    of_rows = _parts(matrix, of_query)
+    if matrix.shape[-1] == 1:
+        return of_rows
+    return [rows[..., slice(*span)] for rows, span in zip(of_rows, of_key, strict=True)]
+
+
+def _allowed(call: Call, chunks: Chunks) -> Tensor:
     rows, columns = chunks.positions(call.query.device)
-    offset = columns - rows - (chunks.key_len - chunks.query_len)
+    offset = columns - rows - chunks.offset
     allowed = (offset >= -chunks.before) & (offset <= chunks.after)
     allowed = allowed & (columns >= 0) & (columns < chunks.key_len)
     mask = cast(Window, call.window).mask

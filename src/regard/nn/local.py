@@ -1,11 +1,12 @@
 """The attention layer that predicts where to look: Luong's local-p."""
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from regard.functional.masks import Window
 from regard.functional.normalizers import softmax
 from regard.interfaces import Memory, Normalizer
 from regard.kernels import local
@@ -129,9 +130,12 @@ class LocalAttention(nn.Module):
 def _lengths(memory: Memory) -> Int[Tensor, "*#batch"]:
     """Return how many keys any query may attend."""
     key_len = memory.key.shape[-2]
-    if memory.mask is None:
+    # A window says who may attend what is there, not how much there is.
+    mask = cast(Tensor | Window | None, memory.mask)
+    given = mask.mask if isinstance(mask, Window) else mask
+    if given is None:
         return torch.full((), key_len, device=memory.key.device)
-    mask = torch.atleast_2d(memory.mask)
-    real = mask.squeeze(-2) if mask.shape[-2] == 1 else mask.any(dim=-2)
+    given = torch.atleast_2d(given)
+    real = given.squeeze(-2) if given.shape[-2] == 1 else given.any(dim=-2)
     lengths: Tensor = real.expand(*real.shape[:-1], key_len).sum(dim=-1)
     return lengths
