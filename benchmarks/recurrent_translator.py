@@ -28,7 +28,7 @@ from regard.data.tokenizers import Tokenizer
 from regard.interfaces import BOS, EOS, PAD, TranslationBatch
 from regard.models import RecurrentTranslator
 from regard.recipes.run import load
-from regard.recipes.translation_system import TranslationSystem
+from regard.recipes.translate.system import TranslationSystem
 from regard.training.translation import predictions
 
 SOURCE_VOCAB, TARGET_VOCAB = 7853, 5893

@@ -23,6 +23,7 @@ WIDTH = 4
 MAX_LEN = 16
 
 NOT_MECHANISMS = {
+    "Pooling",  # what the poolings have in common
     "ScoreModule",  # what the score modules have in common
     "alibi_slopes",  # a part of alibi
     "attention_weights",  # what local attention reads by; so the next two
@@ -33,6 +34,7 @@ NOT_MECHANISMS = {
     "combine",  # of masks
     "damped_attention_weights",
     "dense",  # of masks
+    "gumbel_hardmax",  # draws; what it promises stands in test_hard_weights.py
     "offsets",  # what masks and biases begin with
     "predicted_centre",  # a part of local attention
     "project",  # a part of bilinear, additive and concat
@@ -143,6 +145,12 @@ NORMALIZERS = [
         "sigmoid", lambda: normalizers.sigmoid, sums_to_one=False, shift_invariant=False
     ),
     NormalizerCase("hardmax", lambda: normalizers.hardmax, sparse=True, differentiable=False),
+    NormalizerCase(  # in training it draws: test_hard_weights.py
+        "StraightThroughGumbel",
+        lambda: layers.StraightThroughGumbel().eval(),
+        sparse=True,
+        differentiable=False,
+    ),
 ]
 
 

@@ -35,7 +35,7 @@ def compile_only_where_that_is_tested(request: pytest.FixtureRequest) -> Iterato
 
 
 class ToyRun(NamedTuple):
-    """A finished run of the toy language, and the files it has learnt from and is judged by."""
+    """A finished run, and the files it has learnt from and is judged by."""
 
     path: Path
     train: Path
@@ -46,7 +46,7 @@ class ToyRun(NamedTuple):
 def toy_run(tmp_path_factory: pytest.TempPathFactory) -> ToyRun:
     """Train on the toy language, once; what a test wants to change it copies first."""
     # Imported here: nothing of the package may be imported before its type checks are installed.
-    from regard.recipes.translate import train_translator
+    from regard.recipes.translate.train import train_translator
     from regard.training.run_directory import RunDirectory
     from tests.toy_language import make_pairs, tiny, write_pairs
 
@@ -58,6 +58,25 @@ def toy_run(tmp_path_factory: pytest.TempPathFactory) -> ToyRun:
         write_pairs(folder / "test.tsv", pairs[600:]),
     )
     train_translator(tiny(data={"train": run.train, "test": run.test}), RunDirectory(run.path))
+    return run
+
+
+@pytest.fixture(scope="session")
+def toy_classifier(tmp_path_factory: pytest.TempPathFactory) -> ToyRun:
+    """Train a reader of n-grams on toy reviews, once; what a test wants to change it copies."""
+    from regard.recipes.classify.train import train_classifier
+    from regard.training.run_directory import RunDirectory
+    from tests.toy_reviews import make_reviews, tiny, write_reviews
+
+    folder = tmp_path_factory.mktemp("reviews")
+    reviews = make_reviews(260)
+    run = ToyRun(
+        folder / "run",
+        write_reviews(folder / "train.csv", reviews[:200]),
+        write_reviews(folder / "test.csv", reviews[200:]),
+    )
+    settings = tiny("ngram", data={"train": run.train, "test": run.test})
+    train_classifier(settings, RunDirectory(run.path))
     return run
 
 

@@ -9,7 +9,15 @@ from torch import Tensor, nn
 
 from regard import masks, normalizers, scores
 from regard import nn as layers
-from regard.models import RecurrentTranslator
+from regard.models import (
+    ConvolutionalClassifier,
+    HierarchicalClassifier,
+    NgramClassifier,
+    RecurrentClassifier,
+    RecurrentTranslator,
+    TransformerClassifier,
+)
+from regard.nn.ngrams import Ngrams
 from tests.cases import MAX_LEN, NORMALIZERS, WIDTH
 from tests.drawing import VOCAB
 
@@ -80,6 +88,8 @@ class LayerCase:
     read: Callable[[Any, Tensor, Tensor], Tensor]
     of_nothing: Callable[[Any], Tensor] = lambda layer: torch.zeros(())  # of an empty sequence
     exportable: bool = True
+    attends: bool = True  # has weights, to be looked into
+    learns: bool = True  # has parameters
     name: str = ""
 
 
@@ -101,6 +111,15 @@ def _read_attention(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
 def _read_heads(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
     mask = masks.padding(lengths, sequence.shape[1])
     return layer(_queries(sequence), sequence, sequence, mask=mask)
+
+
+def _read_asked(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
+    return layer(sequence, _queries(sequence)[:, 0], lengths)
+
+
+def _read_real(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
+    mask = masks.padding(lengths, sequence.shape[1])
+    return layer(sequence, mask).masked_fill(~mask.transpose(1, 2), 0).sum(dim=1)
 
 
 def _read_final(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
@@ -148,7 +167,32 @@ LAYERS = [
         _read_attention,
         name="LocalAttention",
     ),
+    LayerCase("LastPooling", lambda: layers.LastPooling(WIDTH), _read_pooled, learns=False),
+    LayerCase(
+        "LastPooling_bidirectional",
+        lambda: layers.LastPooling(WIDTH, bidirectional=True),
+        _read_pooled,
+        learns=False,
+        name="LastPooling",
+    ),
+    LayerCase("MeanPooling", lambda: layers.MeanPooling(WIDTH), _read_pooled, learns=False),
+    LayerCase("MaxPooling", lambda: layers.MaxPooling(WIDTH), _read_pooled, learns=False),
     LayerCase("AttentionPooling", lambda: layers.AttentionPooling(WIDTH, 3), _read_pooled),
+    LayerCase(
+        "AttentionPooling_hard",
+        lambda: layers.AttentionPooling(
+            WIDTH, 3, normalizer=layers.StraightThroughGumbel().eval()
+        ).eval(),
+        _read_pooled,
+        learns=False,  # with one of few positions taken, two layers may agree by chance
+        name="AttentionPooling",
+    ),
+    LayerCase(
+        "MultiHeadAttentionPooling",
+        lambda: layers.MultiHeadAttentionPooling(WIDTH, 2, normalizer=layers.Entmax(2)),
+        _read_pooled,
+    ),
+    LayerCase("QueryPooling", lambda: layers.QueryPooling(WIDTH, WIDTH), _read_asked),
     LayerCase("LastStateAttention", lambda: layers.LastStateAttention(WIDTH, 3), _read_pooled),
     LayerCase(
         "LastStateAttention_additive",
@@ -166,6 +210,7 @@ LAYERS = [
         lambda: _recurrence(nn.GRU, bidirectional=True),
         _read_final,
         exportable=False,  # it packs its sequences
+        attends=False,
     ),
     LayerCase(
         "RecurrentEncoder_lstm",
@@ -173,6 +218,20 @@ LAYERS = [
         _read_final,
         name="RecurrentEncoder",
         exportable=False,
+        attends=False,
+    ),
+    LayerCase(
+        "RecurrentLayers",
+        lambda: layers.RecurrentLayers(WIDTH, 3, num_layers=2),
+        _read_final,
+        exportable=False,
+        attends=False,
+    ),
+    LayerCase(
+        "EncoderLayer",
+        lambda: layers.EncoderLayer(WIDTH, 2),
+        _read_real,
+        attends=False,  # what attends is in it
     ),
 ]
 
@@ -208,4 +267,89 @@ DECODERS = [
         for row in NORMALIZERS
         if row.id != "softmax"
     ),
+]
+
+
+@dataclass(frozen=True)
+class ClassifierCase:
+    """A classifier of three outputs that reads `VOCAB` words; it drops nothing."""
+
+    id: str
+    make: Callable[[], Any]
+    knows_sentences: bool = False
+    name: str = ""
+
+
+SIZES: dict[str, Any] = {"vocab": VOCAB, "num_outputs": 3, "embed_dim": 6, "dropout": 0.0}
+
+
+def _ngram_classifier() -> NgramClassifier:
+    keys = torch.arange(4, VOCAB).repeat_interleave(VOCAB) * VOCAB + torch.arange(VOCAB).repeat(7)
+    model = NgramClassifier(Ngrams(VOCAB, [keys]), num_outputs=3, dropout=0.0)
+    for embedding in (model.value, model.score):
+        nn.init.normal_(embedding.weight)
+    return model
+
+
+CLASSIFIERS = [
+    *(
+        ClassifierCase(
+            f"RecurrentClassifier_{pooling}",
+            lambda make=make, options=options: RecurrentClassifier(
+                **SIZES, hidden_dim=4, pooling=make(), **options
+            ),
+            name="RecurrentClassifier",
+        )
+        for pooling, make, options in (
+            ("last", lambda: layers.LastPooling(8, bidirectional=True), {}),
+            ("mean", lambda: layers.MeanPooling(8), {"cell": "lstm"}),
+            ("max", lambda: layers.MaxPooling(8), {"num_layers": 2}),
+            ("attention", lambda: None, {}),
+            ("last-state", lambda: layers.LastStateAttention(4, 5), {"bidirectional": False}),
+            ("heads", lambda: layers.MultiHeadAttentionPooling(8, 2), {}),
+            ("sparse", lambda: layers.AttentionPooling(8, 3, normalizer=layers.Entmax()), {}),
+        )
+    ),
+    *(
+        ClassifierCase(
+            f"ConvolutionalClassifier_{pooling}",
+            lambda pooling=pooling: ConvolutionalClassifier(
+                **SIZES, channels=4, pooling=pooling, attention_dim=3
+            ),
+            name="ConvolutionalClassifier",
+        )
+        for pooling in ("max", "attention", "mean-query", "lstm-query")
+    ),
+    ClassifierCase(
+        "HierarchicalClassifier",
+        lambda: HierarchicalClassifier(**SIZES, hidden_dim=4),
+        knows_sentences=True,
+    ),
+    ClassifierCase(
+        "HierarchicalClassifier_lstm",
+        lambda: HierarchicalClassifier(
+            **SIZES,
+            hidden_dim=4,
+            cell="lstm",
+            word_pooling=layers.MaxPooling(8),
+            sentence_pooling=layers.LastStateAttention(8, 5),
+        ),
+        knows_sentences=True,
+        name="HierarchicalClassifier",
+    ),
+    *(
+        ClassifierCase(
+            f"TransformerClassifier_{pooling}_{positions}",
+            lambda pooling=pooling, positions=positions: TransformerClassifier(
+                **SIZES,
+                num_heads=2,
+                positions=positions,
+                max_len=16,
+                pooling="first" if pooling == "first" else None,
+            ),
+            name="TransformerClassifier",
+        )
+        for pooling, positions in (("query", "sinusoid"), ("first", "learned"))
+    ),
+    ClassifierCase("NgramClassifier", _ngram_classifier),
 ]

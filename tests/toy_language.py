@@ -9,14 +9,14 @@ from string import ascii_lowercase
 from typing import Any
 
 from regard.interfaces import Pair
-from regard.recipes.settings import (
+from regard.recipes.translate.settings import (
     DataSettings,
     DecodingSettings,
     ModelSettings,
     TranslateSettings,
+    TranslationTrainingSettings,
     VocabularySettings,
 )
-from regard.training.settings import TrainingSettings
 
 WORDS = {
     "ein": "a",
@@ -61,7 +61,7 @@ TINY = TranslateSettings(
     data=DataSettings(max_len=20),
     vocabulary=VocabularySettings(kind="words", shared=False),
     model=ModelSettings(embed_dim=32, hidden_dim=32, readout_dim=None, tied=False, dropout=0.0),
-    training=TrainingSettings(
+    training=TranslationTrainingSettings(
         epochs=6,
         max_sentences=16,
         learning_rate=0.02,

@@ -21,7 +21,10 @@ __all__ = [
     "PAD",
     "UNK",
     "Attends",
+    "Classifier",
     "Hypothesis",
+    "Labelled",
+    "LabelledBatch",
     "Memory",
     "Normalizer",
     "Pair",
@@ -99,6 +102,34 @@ class Pair(NamedTuple):
 
     source: str
     target: str
+
+
+class Labelled(NamedTuple):
+    """One text and its labels: one, or any number where a text may have several."""
+
+    text: str
+    labels: tuple[str, ...]
+
+
+class LabelledBatch(NamedTuple):
+    """Texts and what is true of each: the number of its class, or 0 or 1 for each class."""
+
+    text: Tokens
+    target: Int[Tensor, " batch"] | Float[Tensor, "batch classes"]
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """A model that says which class a text is of, and how much each of its tokens counts.
+
+    Of two classes there is one output, the logit of the second. Sentences, where a model knows
+    them, end in `EOS`.
+    """
+
+    def __call__(self, text: Tokens) -> Float[Tensor, "batch outputs"]: ...
+
+    def weights(self, text: Tokens) -> Float[Tensor, "batch length"]:
+        """Return how much each token counts: 0 for padding; of a text that has any, 1 in all."""
 
 
 @runtime_checkable

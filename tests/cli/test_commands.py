@@ -10,8 +10,8 @@ import pytest
 
 import regard
 from regard.cli.main import COMMANDS, main
-from regard.recipes import translate
-from regard.recipes.settings import RECIPES, TranslateSettings
+from regard.recipes.translate import train as translate_training
+from regard.recipes.translate.settings import RECIPES, TranslateSettings
 from regard.training.run_directory import RunDirectory
 from tests.cli.reader import shrink_recipes
 from tests.conftest import ToyRun
@@ -26,7 +26,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         main([*command.split(), "--help"])
     assert left.value.code == 0
     printed = capsys.readouterr().out
-    assert printed.startswith(f"usage: regard {command} ")
+    assert " ".join(printed.split()).startswith(f"usage: regard {command} ")
     assert printed.count(f"regard {command}") >= 2, "no example"
 
 
@@ -291,7 +291,7 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         noted.append((settings, run.path, resume))
         return {}
 
-    monkeypatch.setattr(translate, "train_translator", note)
+    monkeypatch.setattr(translate_training, "train_translator", note)
     return noted
 
 

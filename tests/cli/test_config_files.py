@@ -8,8 +8,8 @@ import jaxtyping
 import pytest
 
 from regard.cli.main import main
-from regard.recipes import translate
-from regard.recipes.settings import RECIPES
+from regard.recipes.translate import train as translate_training
+from regard.recipes.translate.settings import RECIPES
 
 Refusal = Callable[[list[str]], str]
 
@@ -40,7 +40,9 @@ def test_nothing_is_no_value(key: str, refusal: Refusal, monkeypatch: pytest.Mon
 def test_a_recipe_in_the_file_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noted: list[Any] = []
     monkeypatch.setattr(
-        translate, "train_translator", lambda settings, run, resume: noted.append(settings) or {}
+        translate_training,
+        "train_translator",
+        lambda settings, run, resume: noted.append(settings) or {},
     )
     config = tmp_path / "mine.yaml"
     config.write_text("recipe: words\n")

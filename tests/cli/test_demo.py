@@ -13,7 +13,7 @@ import pytest
 
 from regard.cli.main import main
 from regard.recipes import demo
-from regard.recipes.watcher import ValidationTranslator
+from regard.recipes.translate.watcher import ValidationTranslator
 from regard.training.run_directory import RunDirectory
 from tests.cli.programs import interrupt
 from tests.cli.reader import shrink_recipes

@@ -103,8 +103,10 @@ def test_what_is_shown_is_found() -> None:
 
 
 def test_the_documents_are_read() -> None:
-    assert {"README.md", "CONTRIBUTING.md", "RESULTS.md", "docs/translate.md"} <= set(DOCUMENTS)
+    assert {"README.md", "CONTRIBUTING.md", "RESULTS.md"} <= set(DOCUMENTS)
+    assert {"docs/translate.md", "docs/classify.md"} <= set(DOCUMENTS)
     assert {"regard demo --help", "regard train translate --help"} <= set(DOCUMENTS)
+    assert {"regard train classify --help", "regard classify --help"} <= set(DOCUMENTS)
     found = [snippet for name, text in DOCUMENTS.items() for snippet in snippets(name, text)]
     with_python = {snippet.document for snippet in found if snippet.is_python}
     assert {"README.md", "docs/attention.md", "docs/masks.md"} <= with_python

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from regard.cli.main import main
-from regard.recipes.settings import TranslateSettings
+from regard.recipes.translate.settings import TranslateSettings
 from regard.training.run_directory import RunDirectory
 
 
@@ -23,7 +23,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[TranslateSettings]:
         seen.append(settings)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("regard.recipes.translate.train_translator", interrupted)
+    monkeypatch.setattr("regard.recipes.translate.train.train_translator", interrupted)
     return seen
 
 

@@ -9,7 +9,7 @@ from regard.cli.main import COMMANDS
 
 Refusal = Callable[[list[str]], str]
 TRAIN = ["train", "translate", "--run", "new", "--data.train"]
-NEED_A_RUN = ("translate", "evaluate", "inspect")
+NEED_A_RUN = ("classify", "translate", "evaluate", "inspect")
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_a_flag_like_no_other_is_refused_by_every_command(command: str, refusal:
         ("translat", "unknown command translat; did you mean translate?"),
         ("evalute RUN", "unknown command evalute; did you mean evaluate?"),
         ("xyzzy", "unknown command xyzzy; see regard --help"),
-        ("train", "regard train what? There is: train translate"),
-        ("train translat", "regard train what? There is: train translate"),
+        ("train", "regard train what? There is: train classify, train translate"),
+        ("train translat", "regard train what? There is: train classify, train translate"),
         ("train translate --recipe wrds", "unknown recipe wrds; there are subwords, words, dates"),
         ("train translate --recipe", "argument --recipe: expected one argument"),
         ("train translate --model.cell rnn", "--model.cell: expected one of 'gru', 'lstm'; got"),
@@ -65,7 +65,7 @@ def test_a_flag_like_no_other_is_refused_by_every_command(command: str, refusal:
         ("translate RUN ein --json --alignment", "--json holds the alignments already;"),
         ("evaluate RUN --split train", "argument --split: invalid choice: 'train'"),
         ("evaluate RUN --beam 0", "decoding.beam_size must be at least 1; got 0"),
-        ("inspect RUN --html a.html", "--html needs sentences to look into"),
+        ("inspect RUN --html a.html", "--html needs texts to look into"),
         ("inspect RUN ein --html .", "cannot write .: it exists and is not a regular file"),
     ],
 )

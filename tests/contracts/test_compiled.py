@@ -12,7 +12,7 @@ from tests.cases import BIASES, MASKS, WIDTH, BiasCase, MaskCase, over
 from tests.compiler import has_compiler, needs_compiler
 from tests.drawing import draws, sentences
 from tests.layer_cases import DECODERS, LAYERS, LayerCase
-from tests.questions import PAIRS, TRACED_PAIRS, Pair, leaf, question
+from tests.questions import PAIRS, Pair, leaf, question
 
 pytestmark = pytest.mark.compiled
 
@@ -24,7 +24,7 @@ def forget_compiled_code(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(fused, "_not_compiled", {"cpu"})
 
 
-@over(TRACED_PAIRS)
+@over(PAIRS)
 def test_compiled_attention_is_eager_attention(case: Pair) -> None:
     mask = draws(3)(2, 3, 5) > -0.3
     mask[1, 0] = False  # nothing to attend to

@@ -9,7 +9,7 @@ import regard
 from tests.cases import MAX_LEN, WIDTH, over
 from tests.drawing import draws
 from tests.layer_cases import LAYERS, LayerCase
-from tests.questions import TRACED_PAIRS, Pair, question
+from tests.questions import PAIRS, Pair, question
 
 # Runtime type checks fix the sizes of an exported program, so these run without them.
 pytestmark = pytest.mark.compiled
@@ -49,7 +49,7 @@ def inputs(pair: Pair, batch: int, query_len: int, key_len: int) -> tuple[Tensor
     return asked.query.detach(), asked.key.detach(), asked.value.detach(), mask, bias
 
 
-@over(TRACED_PAIRS)
+@over(PAIRS)
 def test_exported_attention_is_attention(case: Pair) -> None:
     axes = (
         {0: BATCH, 1: QUERY},

@@ -87,7 +87,7 @@ def test_same_input_same_result(case: LayerCase) -> None:
     torch.testing.assert_close(first, second, rtol=0, atol=0)
 
 
-@over(LAYERS)
+@over([case for case in LAYERS if case.learns])
 def test_layer_survives_saving(case: LayerCase) -> None:
     saved, fresh = case.make(), case.make()
     sequence = draws(dtype=torch.float32)(4, 5, WIDTH)
@@ -120,6 +120,9 @@ DROPPING = {
     "Attention": partial(layers.Attention, layers.DotScore(), dropout=0.5),
     "MultiHeadAttention": partial(layers.MultiHeadAttention, WIDTH, 2, dropout=0.5),
     "AttentionPooling": partial(layers.AttentionPooling, WIDTH, 3, dropout=0.5),
+    "MultiHeadAttentionPooling": partial(layers.MultiHeadAttentionPooling, WIDTH, 2, dropout=0.5),
+    "QueryPooling": partial(layers.QueryPooling, WIDTH, WIDTH, dropout=0.5),
+    "EncoderLayer": partial(layers.EncoderLayer, WIDTH, 2, dropout=0.5),
     "LastStateAttention": partial(layers.LastStateAttention, WIDTH, 3, dropout=0.5),
 }
 
@@ -179,27 +182,54 @@ def test_heads_take_masks_without_a_batch(mask: Tensor) -> None:
     torch.testing.assert_close(one, layer(query, key, key)[0], rtol=1e-9, atol=1e-12)
 
 
-def test_pooling_shows_where_it_looks() -> None:
-    sequence = draws(dtype=torch.float32)(4, 5, WIDTH)
-    for layer in (layers.AttentionPooling(WIDTH, 3), layers.LastStateAttention(WIDTH, 3)):
-        weights = layer.weights(sequence, LENGTHS)
-        assert weights.shape == (4, 1, 5)
-        sums = weights.sum(dim=-1).squeeze(-1)
-        torch.testing.assert_close(sums, (LENGTHS > 0).float(), rtol=0, atol=1e-6)
-        assert weights[1, 0, 2:].abs().sum().item() == 0
+POOLINGS = [case for case in LAYERS if isinstance(case.make(), layers.Pooling)]
 
 
-def test_pooling_without_lengths_reads_everything() -> None:
-    sequence = draws(dtype=torch.float32)(2, 5, WIDTH)
-    for layer in (layers.AttentionPooling(WIDTH, 3), layers.LastStateAttention(WIDTH, 3)):
-        full = layer(sequence, torch.tensor([5, 5]))
-        torch.testing.assert_close(layer(sequence), full, rtol=1e-6, atol=1e-6)
-        torch.testing.assert_close(
-            layer.weights(sequence),
-            layer.weights(sequence, torch.tensor([5, 5])),
-            rtol=0,
-            atol=1e-6,
-        )
+@over(POOLINGS)
+def test_pooling_shows_where_it_looks(case: LayerCase) -> None:
+    layer, sequence = case.make(), draws(dtype=torch.float32)(4, 5, WIDTH)
+    weights = layer.weights(sequence, LENGTHS)
+    assert weights.shape == (4, 1, 5)
+    sums = weights.sum(dim=-1).squeeze(-1)
+    torch.testing.assert_close(sums, (LENGTHS > 0).float(), rtol=0, atol=1e-6)
+    assert weights[1, 0, 2:].abs().sum().item() == 0
+    assert layer.weights(sequence[:, :0], 0 * LENGTHS).shape == (4, 1, 0)
+
+
+@over(POOLINGS)
+def test_pooling_without_lengths_reads_everything(case: LayerCase) -> None:
+    layer, sequence = case.make(), draws(dtype=torch.float32)(2, 5, WIDTH)
+    whole = torch.tensor([5, 5])
+    torch.testing.assert_close(layer(sequence), layer(sequence, whole), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        layer.weights(sequence), layer.weights(sequence, whole), rtol=0, atol=1e-6
+    )
+
+
+@over(POOLINGS)
+def test_pooling_announces_its_widths(case: LayerCase) -> None:
+    layer = case.make()
+    assert layer.input_dim == WIDTH
+    assert layer(torch.zeros(2, 5, WIDTH)).shape == (2, layer.output_dim)
+
+
+def test_query_from_elsewhere_is_asked_for_each_sequence() -> None:
+    layer = layers.QueryPooling(WIDTH, 3).double()
+    sequence, query = draws()(4, 5, WIDTH), draws(1)(4, 3)
+    weights = layer.weights(sequence, query, LENGTHS)
+    torch.testing.assert_close(
+        (weights @ sequence).squeeze(1), layer(sequence, query, LENGTHS), rtol=1e-9, atol=1e-12
+    )
+    assert not torch.allclose(weights, layer.weights(sequence, 2 * query, LENGTHS), atol=1e-3)
+
+
+def test_pooling_says_what_it_lacks() -> None:
+    with pytest.raises(TypeError, match="no forward"):
+        layers.Pooling(3, 3)(torch.zeros(1, 2, 3))
+    with pytest.raises(TypeError, match="no weights"):
+        layers.Pooling(3, 3).weights(torch.zeros(1, 2, 3))
+    with pytest.raises(ValueError, match="num_heads must divide input_dim; got 3 and 4"):
+        layers.MultiHeadAttentionPooling(4, 3)
 
 
 def test_memory_is_projected_once_and_read_many_times() -> None:
@@ -249,7 +279,4 @@ def test_learnt_alpha_of_heads_that_share_keys() -> None:
 
 def test_layers_that_attend_can_be_looked_into() -> None:
     attending = {case.id: isinstance(case.make(), Attends) for case in LAYERS}
-    assert {id_ for id_, attends in attending.items() if not attends} == {
-        "RecurrentEncoder",
-        "RecurrentEncoder_lstm",
-    }
+    assert attending == {case.id: case.attends for case in LAYERS}

@@ -12,7 +12,7 @@ from regard.nn import AdditiveScore, Attention, DotScore, MultiHeadAttention
 from tests.cases import SCORES, WIDTH, ScoreCase, over
 from tests.drawing import draws, sentences
 from tests.layer_cases import DECODERS, LAYERS, DecoderCase, LayerCase
-from tests.questions import PAIRS, question
+from tests.questions import PAIRS, leaf, question
 
 KERNELS = pytest.mark.parametrize("kernel", ["inner_product", "reference"])
 HALVES = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
@@ -105,14 +105,14 @@ LENGTHS = torch.tensor([5, 2, 0, 3])
 
 @over(LAYERS)
 def test_layer_under_autocast_is_close(case: LayerCase) -> None:
-    layer, sequence = case.make(), draws(dtype=torch.float32)(4, 5, WIDTH)
+    layer, sequence = case.make(), leaf(draws(dtype=torch.float32)(4, 5, WIDTH))
     wanted = case.read(layer, sequence, LENGTHS)
     with torch.autocast("cpu", torch.bfloat16):
         result = case.read(layer, sequence, LENGTHS)
     result.float().square().sum().backward()
     torch.testing.assert_close(result.float(), wanted, rtol=0, atol=0.05)
-    gradients = [p.grad for p in layer.parameters() if p.grad is not None]
-    assert gradients
+    gradients = [leaf.grad for leaf in (sequence, *layer.parameters()) if leaf.grad is not None]
+    assert len(gradients) > int(case.learns)
     assert all(gradient.isfinite().all() for gradient in gradients)
 
 

@@ -17,7 +17,7 @@ from tests.cases import (
     SCORES,
     public_name,
 )
-from tests.layer_cases import DECODERS, LAYERS, SCORE_MODULES
+from tests.layer_cases import CLASSIFIERS, DECODERS, LAYERS, SCORE_MODULES
 
 TABLES = {
     "scores": (SCORES, [scores]),
@@ -29,6 +29,7 @@ TABLES = {
     "projections": (PROJECTIONS, [scores, rotary]),
     "layers": (LAYERS, [nn]),
     "decoders": (DECODERS, [models]),
+    "classifiers": (CLASSIFIERS, [models]),
 }
 MODULES = [scores, normalizers, masks, biases, local, rotary, nn, models]
 

@@ -3,6 +3,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,9 @@ from regard.data import (
     Tokenizer,
     by_sentences,
     by_tokens,
+    collate,
     encode_sources,
+    longer_sides,
     source_batches,
 )
 from regard.data.batching import Plan
@@ -36,8 +39,8 @@ def draw_lengths(num_pairs: int) -> list[tuple[int, int]]:
 PAIRS = encoded(draw_lengths(203))
 PLANS = {
     "by sentences": by_sentences(16),
-    "by tokens": by_tokens(PAIRS, max_tokens=120),
-    "by tokens and sentences": by_tokens(PAIRS, max_tokens=200, max_sentences=12),
+    "by tokens": by_tokens(longer_sides(PAIRS), max_tokens=120),
+    "by tokens and sentences": by_tokens(longer_sides(PAIRS), max_tokens=200, max_sentences=12),
 }
 every_plan = pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 
@@ -47,8 +50,11 @@ def epoch_of(sampler: BatchSampler, epoch: int) -> list[list[int]]:
     return sampler.batches()
 
 
-def loader(plan: Plan, seed: int = 1) -> BatchLoader:
-    return BatchLoader(PAIRS, BatchSampler(len(PAIRS), plan, seed=seed))
+def loader(
+    plan: Plan, seed: int = 1, workers: int = 0
+) -> BatchLoader[EncodedPair, TranslationBatch]:
+    sampler = BatchSampler(len(PAIRS), plan, seed=seed)
+    return BatchLoader(PAIRS, sampler, collate, workers=workers)
 
 
 def numbers(batch: TranslationBatch) -> list[int]:
@@ -90,8 +96,8 @@ def test_no_side_of_a_batch_is_larger_than_asked(
     lengths: list[tuple[int, int]], max_tokens: int, max_sentences: int | None
 ) -> None:
     pairs = encoded(lengths)
-    plan = by_tokens(pairs, max_tokens=max_tokens, max_sentences=max_sentences)
-    batches = list(BatchLoader(pairs, BatchSampler(len(pairs), plan, seed=1)))
+    plan = by_tokens(longer_sides(pairs), max_tokens=max_tokens, max_sentences=max_sentences)
+    batches = list(BatchLoader(pairs, BatchSampler(len(pairs), plan, seed=1), collate))
     assert sorted(number for batch in batches for number in numbers(batch)) == [*range(len(pairs))]
     for batch in batches:
         assert batch.source.ids.numel() <= max_tokens
@@ -101,7 +107,7 @@ def test_no_side_of_a_batch_is_larger_than_asked(
 
 def test_batches_by_tokens_are_as_full_as_possible() -> None:
     pairs = encoded([(9, 8)] * 25)
-    sizes = [len(batch) for batch in by_tokens(pairs, max_tokens=100)(range(25))]
+    sizes = [len(batch) for batch in by_tokens(longer_sides(pairs), max_tokens=100)(range(25))]
     assert sizes == [10, 10, 5]
 
 
@@ -119,6 +125,48 @@ def test_short_and_long_batches_are_mixed() -> None:
     longest = [max(max(map(len, PAIRS[index])) for index in batch) for batch in batches]
     num_shorter = sum(one > other for one, other in pairwise(longest))
     assert num_shorter > len(longest) / 4
+
+
+def draw_long_lengths() -> list[int]:
+    rng = random.Random(5)
+    return [int(rng.lognormvariate(5.3, 0.7)) for _ in range(10_000)]
+
+
+def test_neighbours_in_length_are_drawn_anew_each_epoch() -> None:
+    lengths = draw_long_lengths()
+    assert len(set(lengths)) > 500
+    sampler = BatchSampler(len(lengths), by_tokens(lengths, max_tokens=5_000), seed=1)
+    first, second = epoch_of(sampler, 0), epoch_of(sampler, 1)
+    batch_of = {index: number for number, batch in enumerate(second) for index in batch}
+    together = sum(max(Counter(batch_of[index] for index in batch).values()) for batch in first)
+    assert together < 0.5 * len(lengths)
+
+
+def test_batches_of_long_texts_fit_and_are_hardly_padded() -> None:
+    lengths = draw_long_lengths()
+    longest = max(lengths)
+    batches = by_tokens(lengths, max_tokens=longest, max_sentences=32)(range(len(lengths)))
+    padded = [len(batch) * max(lengths[index] for index in batch) for batch in batches]
+    assert max(padded) <= longest
+    assert max(map(len, batches)) <= 32
+    assert sum(padded) < 1.06 * sum(lengths)
+
+
+def test_texts_without_a_word_are_batched_too() -> None:
+    assert by_tokens([0, 3, 0], max_tokens=3)(range(3)) == [[0, 2], [1]]
+
+
+def test_workers_make_the_same_batches() -> None:
+    alone, helped = loader(PLANS["by tokens"]), loader(PLANS["by tokens"], workers=2)
+    state = torch.get_rng_state()
+    for epoch in (0, 1):
+        alone.sampler.set_epoch(epoch)
+        helped.sampler.set_epoch(epoch)
+        for one, other in zip(alone, helped, strict=True):
+            assert one.source.ids.tolist() == other.source.ids.tolist()
+            assert one.target.lengths.tolist() == other.target.lengths.tolist()
+            assert alone.state_dict() == helped.state_dict()
+    assert torch.get_rng_state().tolist() == state.tolist()
 
 
 def test_batches_by_sentences_have_one_size() -> None:
@@ -215,9 +263,9 @@ def test_a_state_of_other_batches_is_refused() -> None:
 
 
 def test_a_sentence_that_cannot_fit_is_refused() -> None:
-    message = "max_tokens=31 is less than the longest sentence, 32 tokens with BOS and EOS; raise"
+    message = "max_tokens=31 is less than the longest sentence or text, 32 tokens with BOS and EOS"
     with pytest.raises(ValueError, match=message):
-        by_tokens(encoded([(3, 30), (3, 3)]), max_tokens=31)
+        by_tokens(longer_sides(encoded([(3, 30), (3, 3)])), max_tokens=31)
 
 
 def test_batches_of_nothing_are_refused() -> None:
@@ -235,7 +283,7 @@ def test_a_rank_that_does_not_exist_is_refused(rank: int) -> None:
 def test_too_few_pairs_for_the_ranks_are_refused(
     num_pairs: int, num_sentences: int, num_ranks: int
 ) -> None:
-    message = rf"{num_pairs} batches of one pair cannot be shared evenly among {num_ranks} ranks;"
+    message = rf"{num_pairs} batches of one cannot be shared evenly among {num_ranks} ranks;"
     with pytest.raises(ValueError, match=message):
         BatchSampler(num_pairs, by_sentences(num_sentences), seed=1, num_ranks=num_ranks)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from regard.data import BatchLoader, BatchSampler, EncodedPair, by_sentences
+from regard.data import BatchLoader, BatchSampler, EncodedPair, by_sentences, collate
 from regard.interfaces import BOS, EOS, TranslationBatch
 
 NUM_PAIRS, NUM_EPOCHS = 20, 3
@@ -47,12 +47,17 @@ class Reader(lightning.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def loader(seed: int | None) -> BatchLoader:
-    return BatchLoader(PAIRS, BatchSampler(NUM_PAIRS, by_sentences(3), seed=seed))
+def loader(seed: int | None, workers: int) -> BatchLoader[EncodedPair, TranslationBatch]:
+    sampler = BatchSampler(NUM_PAIRS, by_sentences(3), seed=seed)
+    return BatchLoader(PAIRS, sampler, collate, workers=workers)
 
 
 def train(
-    model: Reader, checkpoint: ModelCheckpoint | None = None, resume: Path | None = None
+    model: Reader,
+    checkpoint: ModelCheckpoint | None = None,
+    resume: Path | None = None,
+    *,
+    workers: int = 0,
 ) -> None:
     trainer = lightning.Trainer(
         accelerator="cpu",
@@ -64,7 +69,7 @@ def train(
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-    trainer.fit(model, loader(seed=1), loader(seed=None), ckpt_path=resume)
+    trainer.fit(model, loader(1, workers), loader(None, workers), ckpt_path=resume)
 
 
 @pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
@@ -92,5 +97,20 @@ def test_a_resumed_run_sees_what_an_uninterrupted_one_sees(
         train(killed, ModelCheckpoint(tmp_path, filename="last", **moment))
     train(resumed, resume=max(tmp_path.iterdir(), key=lambda path: path.stat().st_mtime))
     assert len(whole.seen) == NUM_EPOCHS * BATCHES_PER_EPOCH
+    assert killed.seen == whole.seen[:dies_after]
+    assert resumed.seen == whole.seen[saved_after:]
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
+@pytest.mark.parametrize(("dies_after", "saved_after"), [(3, 2), (9, 8)])
+def test_batches_that_workers_made_ahead_do_not_count_as_given(
+    tmp_path: Path, dies_after: int, saved_after: int
+) -> None:
+    whole, killed, resumed = Reader(), Reader(dies_after), Reader()
+    train(whole)
+    keep = ModelCheckpoint(tmp_path, filename="last", **EVERY_SECOND_STEP)
+    with pytest.raises(Killed):
+        train(killed, keep, workers=2)
+    train(resumed, resume=max(tmp_path.iterdir(), key=lambda path: path.stat().st_mtime), workers=2)
     assert killed.seen == whole.seen[:dies_after]
     assert resumed.seen == whole.seen[saved_after:]

@@ -1,6 +1,6 @@
 import json
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -254,3 +254,31 @@ def test_the_same_texts_always_give_the_same_vocabulary(
     for name in ("one", "other"):
         learn(texts).save(tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_the_most_frequent_words_are_learnt_first_and_ties_by_their_characters() -> None:
+    texts = ["c c c b b a a d"] * 2
+    learnt = [Tokenizer.words(iter(texts), vocab_size=size) for size in (5, 6, 7, 100)]
+    words = [tokenizer.id_tokens(range(4, tokenizer.vocab_size)) for tokenizer in learnt]
+    assert words == [["c"], ["c", "a"], ["c", "a", "b"], ["c", "a", "b", "d"]]
+    assert [tokenizer.vocab_size for tokenizer in learnt] == [5, 6, 7, 8]
+
+
+def test_rare_words_are_left_out_whatever_the_room() -> None:
+    assert Tokenizer.words(["a a b"], vocab_size=100).vocab_size == 5
+
+
+def test_a_vocabulary_without_room_for_a_word_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"vocab_size must be at least 5, got 4$"):
+        Tokenizer.words(["a"], vocab_size=4)
+
+
+@pytest.mark.parametrize("learn", [Tokenizer.words, Tokenizer.bpe, Tokenizer.characters])
+def test_texts_may_come_one_by_one(learn: Callable[[Iterable[str]], Tokenizer]) -> None:
+    assert learn(iter(TEXTS)).vocab() == learn(TEXTS).vocab()
+
+
+@every_kind
+def test_the_vocabulary_has_the_id_of_every_token(tokenizer: Tokenizer) -> None:
+    tokens = tokenizer.id_tokens(range(tokenizer.vocab_size))
+    assert tokenizer.vocab() == {token: id_ for id_, token in enumerate(tokens)}

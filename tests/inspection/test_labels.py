@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regard.inspection.labels import printable, shorten, token_label
+from regard.inspection.labels import printable, prose, shorten, token_label
 
 ANY_TEXT = st.text(st.characters())
 
@@ -70,3 +70,11 @@ def test_no_token_is_invisible(token: str) -> None:
 def test_long_text_ends_in_an_ellipsis() -> None:
     assert shorten("abcdef", 4) == "abc…"
     assert shorten("abcd", 4) == "abcd"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a\r\nb\n\tc", "a\nb\n\tc"), ("a\rb", r"a\rb"), ("\x1b[2J\u2028", r"\x1b[2J\u2028")],
+)
+def test_prose_keeps_line_ends_and_tabs(text: str, shown: str) -> None:
+    assert prose(text) == shown

@@ -1,7 +1,5 @@
 """The heat map in the terminal: right shades, right widths, and no text that acts."""
 
-import io
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,28 +10,13 @@ from rich.console import Console
 from regard.inspection.alignment import Alignment
 from regard.inspection.palette import ON_DARK
 from regard.inspection.terminal import HeatMap
+from tests.inspection.screen import console, printed
 
 MARK = "\N{LEFT-TO-RIGHT MARK}"
 
 
-def console(width: int = 80, colours: str | None = None, encoding: str = "utf-8") -> Console:
-    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="\n")
-    return Console(
-        file=file,
-        width=width,
-        color_system=colours,
-        force_terminal=True,
-        legacy_windows=False,  # type: ignore[arg-type]
-    )
-
-
 def drawn(alignment: Alignment, on: Console) -> str:
-    on.print(HeatMap(alignment))
-    assert isinstance(on.file, io.TextIOWrapper)
-    on.file.flush()
-    buffer = on.file.buffer
-    assert isinstance(buffer, io.BytesIO)
-    return buffer.getvalue().decode(on.file.encoding)
+    return printed(HeatMap(alignment), on)
 
 
 def uniform(source: list[str], target: list[str], title: str = "") -> Alignment:

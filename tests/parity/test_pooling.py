@@ -6,7 +6,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from regard.nn import AdditiveScore, AttentionPooling, BilinearScore, LastStateAttention
+from regard.nn import (
+    AdditiveScore,
+    AttentionPooling,
+    BilinearScore,
+    LastPooling,
+    LastStateAttention,
+    MaxPooling,
+    MeanPooling,
+    MultiHeadAttentionPooling,
+    QueryPooling,
+)
 from tests.drawing import draws
 
 WIDTH, LENGTHS = 4, [5, 2, 1]
@@ -61,3 +71,62 @@ def test_learned_query_is_drawn_for_scores_of_size_one() -> None:
     queries = torch.stack([AttentionPooling(WIDTH, 256).query.detach() for _ in range(20)])
     assert queries.norm(dim=-1).mean().item() == pytest.approx(1, abs=0.1)
     assert queries.mean().item() == pytest.approx(0, abs=0.01)
+
+
+def test_heads_pool_slices_each_for_its_query() -> None:
+    layer = MultiHeadAttentionPooling(WIDTH, 2).double()
+    sequence = draws()(3, 5, WIDTH)
+    lengths = torch.tensor(LENGTHS)
+    pooled, all_weights = layer(sequence, lengths), layer.weights(sequence, lengths)
+    for row, (states, length) in enumerate(zip(sequence, LENGTHS, strict=True)):
+        real = list(states[:length])
+        hidden = [torch.tanh(layer.projection.weight @ h + layer.projection.bias) for h in real]
+        contexts, of_heads = [], []
+        for head, part in enumerate((slice(0, 2), slice(2, 4))):
+            weights = softmax([u[part] @ layer.query[head, 0] for u in hidden])
+            contexts.append(sum(w * h[part] for w, h in zip(weights, real, strict=True)))
+            of_heads.append(torch.stack(weights))
+        torch.testing.assert_close(pooled[row], torch.cat(contexts), rtol=1e-9, atol=1e-12)
+        mean = (of_heads[0] + of_heads[1]) / 2
+        torch.testing.assert_close(all_weights[row, 0, :length], mean, rtol=1e-9, atol=1e-12)
+
+
+def test_query_pooling_scores_each_state_for_the_query() -> None:
+    layer = QueryPooling(WIDTH, 3).double()
+    sequence, queries = draws()(3, 5, WIDTH), draws(1)(3, 3)
+    results = layer(sequence, queries, torch.tensor(LENGTHS))
+    for states, query, length, result in zip(sequence, queries, LENGTHS, results, strict=True):
+        real = list(states[:length])
+        weights = softmax([query @ layer.attention.score.weight @ state for state in real])
+        wanted = sum(w * h for w, h in zip(weights, real, strict=True))
+        torch.testing.assert_close(result, wanted, rtol=1e-9, atol=1e-12)
+
+
+POOLED: dict[str, tuple[nn.Module, Callable[[Tensor], Tensor]]] = {
+    "last": (LastPooling(WIDTH), lambda states: states[-1]),
+    "both directions": (
+        LastPooling(WIDTH, bidirectional=True),
+        lambda states: torch.cat([states[-1, :2], states[0, 2:]]),
+    ),
+    "mean": (MeanPooling(WIDTH), lambda states: states.mean(dim=0)),
+    "max": (MaxPooling(WIDTH), lambda states: states.amax(dim=0)),
+}
+
+
+@pytest.mark.parametrize("name", POOLED)
+def test_plain_poolings_are_those_of_each_sequence_alone(name: str) -> None:
+    layer, define = POOLED[name]
+    sequence = draws()(3, 5, WIDTH)
+    results = layer(sequence, torch.tensor(LENGTHS))
+    for states, length, result in zip(sequence, LENGTHS, results, strict=True):
+        torch.testing.assert_close(result, define(states[:length]), rtol=1e-12, atol=1e-12)
+
+
+def test_weights_of_plain_poolings_count_features() -> None:
+    states = torch.tensor([[[1.0, 9.0, 0.0, 0.0], [2.0, 3.0, 4.0, 0.5], [8.0, 8.0, 8.0, 8.0]]])
+    lengths = torch.tensor([2])
+    assert MaxPooling(4).weights(states, lengths).tolist() == [[[0.25, 0.75, 0]]]
+    assert MeanPooling(4).weights(states, lengths).tolist() == [[[0.5, 0.5, 0]]]
+    assert LastPooling(4).weights(states, lengths).tolist() == [[[0, 1, 0]]]
+    both = LastPooling(4, bidirectional=True).weights(states, lengths)
+    assert both.tolist() == [[[0.5, 0.5, 0]]]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from regard.nn import RecurrentEncoder
+from regard.nn import RecurrentEncoder, RecurrentLayers, scan
 from regard.nn.recurrent import gru_step, lstm_step
 from tests.drawing import draws
 from tests.questions import leaf
@@ -77,3 +77,56 @@ def test_encoder_is_the_recurrence_run_for_each_sequence_alone(
         rtol=1e-9,
         atol=1e-10,
     )
+
+
+@pytest.mark.parametrize("cell", [nn.GRU, nn.LSTM])
+def test_chunks_of_steps_are_the_whole(
+    cell: type[nn.GRU] | type[nn.LSTM], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = RecurrentEncoder(cell(4, 3, batch_first=True, bidirectional=True)).double()
+    inputs, lengths = leaf(draws()(5, 9, 4)), torch.tensor([3, 9, 0, 1, 7])
+    leaves = [inputs, *encoder.parameters()]
+
+    def asked(rows: int) -> tuple[Tensor, tuple[Tensor, ...]]:
+        monkeypatch.setattr(scan, "ROWS", rows)
+        states, final = encoder(inputs, lengths)
+        return states, torch.autograd.grad(states.square().sum() + final.sum(), leaves)
+
+    whole, of_whole = asked(1000)
+    for rows in (1, 6):
+        states, gradients = asked(rows)
+        torch.testing.assert_close(states, whole, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(gradients, of_whole, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", [nn.GRU, nn.LSTM])
+def test_encoder_under_autocast_is_close(cell: type[nn.GRU] | type[nn.LSTM]) -> None:
+    encoder = RecurrentEncoder(cell(4, 3, batch_first=True, bidirectional=True))
+    inputs, lengths = draws(dtype=torch.float32)(4, 6, 4), torch.tensor([3, 6, 1, 4])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        states, _ = encoder(inputs, lengths)
+    assert states.dtype == torch.bfloat16
+    torch.testing.assert_close(states.float(), encoder(inputs, lengths)[0], rtol=0, atol=0.03)
+    states.float().square().sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in encoder.parameters())
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_layers_have_one_bias_per_gate(cell: Any) -> None:
+    layers = RecurrentLayers(4, 3, cell=cell, num_layers=2).double()
+    inputs, lengths = draws()(4, 6, 4), torch.tensor([3, 6, 1, 4])
+    wanted = inputs
+    for layer, width in zip(layers.layers, (4, 6), strict=True):
+        recurrence = {"gru": nn.GRU, "lstm": nn.LSTM}[cell](
+            width, 3, batch_first=True, bidirectional=True
+        ).double()
+        for name, weight in layer.recurrence.named_parameters():
+            with torch.no_grad():
+                if name.startswith("weight_ih"):
+                    getattr(recurrence, name).copy_(weight[:, :width])
+                    getattr(recurrence, name.replace("weight", "bias")).copy_(weight[:, width])
+                else:
+                    getattr(recurrence, name).copy_(weight)
+                    getattr(recurrence, name.replace("weight", "bias")).zero_()
+        wanted = RecurrentEncoder(recurrence)(wanted, lengths)[0]
+    torch.testing.assert_close(layers(inputs, lengths)[0], wanted, rtol=1e-10, atol=1e-12)

@@ -3,22 +3,22 @@
 import os
 import signal
 import sys
+from typing import Any
 
 from regard.cli.main import main
-from regard.interfaces import TranslationBatch
-from regard.training.translation import TranslationTraining
+from regard.training.module import Training
 
 
 def kill_before(step: int) -> None:
     """Make the training kill its process before this batch, counted over all epochs."""
-    start = TranslationTraining.on_train_batch_start
+    start = Training.on_train_batch_start
 
-    def start_or_die(self: TranslationTraining, batch: TranslationBatch, batch_idx: int) -> None:
+    def start_or_die(self: Training, batch: Any, batch_idx: int) -> None:
         if self.trainer.fit_loop.epoch_loop.total_batch_idx == step:
             os.kill(os.getpid(), signal.SIGKILL)
         start(self, batch, batch_idx)
 
-    TranslationTraining.on_train_batch_start = start_or_die  # type: ignore[method-assign]
+    Training.on_train_batch_start = start_or_die  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -97,7 +97,8 @@ def change_config(copy: Path, change: Callable[[dict[str, Any]], object]) -> Non
         (lambda config: config.update(format=2), "was written by a newer version of Regard"),
         (lambda config: config.update(format=0), "does not say its format; is it damaged?"),
         (lambda config: config.pop("format"), "does not say its format; is it damaged?"),
-        (lambda config: config.update(system="classify"), "holds a 'classify' system, unknown to"),
+        (lambda config: config.update(system="chat"), "holds a 'chat' system, unknown to"),
+        (lambda config: config.update(system="classify"), "holds a reader None, unknown to this"),
         (lambda config: config.pop("system"), "holds a None system, unknown to this version"),
         (lambda config: config["settings"]["model"].update(hiden_dim=3), "hiden_dim"),
         (lambda config: config["settings"].update(modell={"x": 1}), "modell"),
@@ -106,7 +107,7 @@ def change_config(copy: Path, change: Callable[[dict[str, Any]], object]) -> Non
         (lambda config: config.update(settings=3), "is damaged: it holds no settings"),
         (lambda config: config.pop("settings"), "is damaged: it holds no settings"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_settings_that_this_version_does_not_know_are_refused(
     copy: Path, change: Callable[[dict[str, Any]], object], reason: str

@@ -16,8 +16,7 @@ from torch.nn import functional as F
 from regard.data.encoding import collate, encode_pairs
 from regard.data.files import DataError
 from regard.interfaces import Pair
-from regard.recipes.settings import DataSettings, TranslateSettings
-from regard.recipes.translation_parts import (
+from regard.recipes.translate.parts import (
     NORMALIZERS,
     SCORES,
     load_pairs,
@@ -25,6 +24,7 @@ from regard.recipes.translation_parts import (
     make_model,
     make_tokenizers,
 )
+from regard.recipes.translate.settings import DataSettings, TranslateSettings
 from regard.training.translation import predictions
 from tests.toy_language import make_pairs, tiny, write_pairs
 

@@ -14,10 +14,10 @@ import torch
 from safetensors.torch import load_file
 
 from regard.cli.main import main
-from regard.recipes import translate
-from regard.recipes.settings import TranslateSettings
-from regard.recipes.translate import train_translator
-from regard.recipes.watcher import ValidationTranslator
+from regard.recipes.translate import train as translate_training
+from regard.recipes.translate.settings import TranslateSettings
+from regard.recipes.translate.train import train_translator
+from regard.recipes.translate.watcher import ValidationTranslator
 from regard.training.run_directory import RunDirectory
 from regard.training.translation import TranslationTraining
 from tests.toy_language import make_pairs, tiny, write_config, write_pairs
@@ -133,7 +133,7 @@ def stop_while_evaluating(monkeypatch: pytest.MonkeyPatch, _: int) -> None:
     def stop(*_: object) -> None:
         raise Stopped
 
-    monkeypatch.setattr(translate, "evaluate_translator", stop)
+    monkeypatch.setattr(translate_training, "evaluate_translator", stop)
 
 
 @pytest.mark.parametrize(

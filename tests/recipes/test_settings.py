@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from regard.data.tokenizers import Tokenizer
-from regard.recipes.settings import (
+from regard.recipes.translate.settings import (
     RECIPES,
     DataSettings,
     DecodingSettings,

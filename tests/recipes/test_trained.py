@@ -10,8 +10,8 @@ import regard
 from regard.data.tokenizers import Tokenizer
 from regard.interfaces import Pair
 from regard.recipes.run import read_settings
-from regard.recipes.translate import evaluate_translator
-from regard.recipes.translation_system import TranslationSystem
+from regard.recipes.translate.system import TranslationSystem
+from regard.recipes.translate.train import evaluate_translator
 from regard.training.run_directory import FORMAT, RunDirectory
 from tests.conftest import ToyRun
 from tests.toy_language import make_pairs, tiny, translated

@@ -1,13 +1,21 @@
 """`regard data`."""
 
 from pathlib import Path
+from textwrap import shorten
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from regard.cli.parser import Parser
-from regard.data.named import KNOWN, load_named
+from regard.data.labelled_splits import LabelledSplits
+from regard.data.named import KNOWN, NamedSet, find_named, load_named
+from regard.data.named_labelled import (
+    KNOWN_LABELLED,
+    NamedLabelledSet,
+    load_named_labelled,
+)
+from regard.data.splits import Splits
 
 __all__ = ["run"]
 
@@ -15,7 +23,12 @@ DESCRIPTION = """Show the data sets known by name; with a name, its size and a s
 
   regard data
   regard data dates
+  regard data movie-reviews
   regard data multi30k --folder multi30k/ --source en --target de"""
+
+SHOWN = 300  # characters of a text
+
+ALL_KNOWN: dict[str, NamedSet | NamedLabelledSet] = {**KNOWN, **KNOWN_LABELLED}
 
 
 def run(words: list[str]) -> int:
@@ -30,19 +43,44 @@ def run(words: list[str]) -> int:
     if given.name is None:
         console.print(_overview())
         return 0
-    splits = load_named(given.name, given.folder, source=given.source, target=given.target)
+    find_named(given.name, ALL_KNOWN)
+    if given.name in KNOWN_LABELLED:
+        console.print(_labelled(load_named_labelled(given.name, given.folder)))
+    else:
+        splits = load_named(given.name, given.folder, source=given.source, target=given.target)
+        console.print(_pairs(splits))
+    return 0
+
+
+def _pairs(splits: Splits) -> Table:
     table = Table("split", "pairs", "left out", "source", "target")
     for name, text in zip(splits._fields, splits, strict=True):
         sample = text.pairs[0] if text.pairs else ("", "")
         table.add_row(
             name, f"{len(text.pairs):,}", f"{text.skipped:,}", Text(sample[0]), Text(sample[1])
         )
-    console.print(table)
-    return 0
+    return table
+
+
+def _labelled(splits: LabelledSplits) -> Table:
+    table = Table("split", "texts", "left out", "label", "text")
+    for name, texts in zip(splits._fields, splits, strict=True):
+        if texts is None:
+            continue
+        sample = next(iter(texts))
+        num_texts = sum(1 for _ in texts)
+        table.add_row(
+            name,
+            f"{num_texts:,}",
+            f"{texts.skipped:,}",
+            Text(", ".join(sample.labels)),
+            Text(shorten(sample.text, SHOWN)),
+        )
+    return table
 
 
 def _overview() -> Table:
     table = Table("name", "what", "from", "licence")
-    for name, known in KNOWN.items():
+    for name, known in ALL_KNOWN.items():
         table.add_row(name, known.description, known.origin, known.licence)
     return table

@@ -7,46 +7,53 @@ from typing import Any
 
 from rich.console import Console
 
-from regard.cli.figures import figures_table
+from regard.cli.figures import confusion_table, figures_table
 from regard.cli.parser import Parser, UsageError
 from regard.interfaces import Pair
-from regard.recipes.run import load, read_settings
-from regard.recipes.settings import TranslateSettings
-from regard.recipes.translation_parts import load_pairs, load_splits
+from regard.recipes.classify import parts as classify_parts
+from regard.recipes.classify.settings import ClassifySettings
+from regard.recipes.classify.system import ClassificationSystem
+from regard.recipes.run import load_as, read_settings
+from regard.recipes.translate import parts as translate_parts
+from regard.recipes.translate.settings import TranslateSettings
+from regard.recipes.translate.system import TranslationSystem
 from regard.training.run_directory import RunDirectory
 
 __all__ = ["run"]
 
-DESCRIPTION = """Score a trained run on its own data, or on other pairs.
+DESCRIPTION = """Score a trained run on its own data, or on other data.
 
   regard evaluate runs/subwords
   regard evaluate runs/subwords --split validation --beam 1
   regard evaluate runs/subwords --pairs other/test      (test.de and test.en in other/)
+  regard evaluate runs/ngram --texts other.csv
 
-Perplexity is teacher-forced. BLEU is printed twice: sacreBLEU with its signature, and over
-lowercased words and punctuation marks, for comparison with published figures on Multi30k."""
+Of a translator: perplexity, teacher-forced, and BLEU twice: sacreBLEU with its signature, and over
+lowercased words and punctuation marks, for comparison with published figures on Multi30k. Of a
+classifier: accuracy, macro F1, the expected calibration error, and which classes it confuses."""
 
 
 def run(words: list[str]) -> int:
-    """Translate a split and print what it scores."""
+    """Score a split and print the figures."""
     given = _parser().parse_args(words)
-    settings = _settings(given)
-    system = load(given.run, device=given.device)
-    title, pairs = _pairs(given, settings)
-    # Imported here: it brings in Lightning, which mistakes need not wait for.
-    from regard.recipes.translate import evaluate_translator
-
-    scores = evaluate_translator(system, pairs, settings)
+    settings = read_settings(RunDirectory(given.run))
+    if isinstance(settings, ClassifySettings):
+        title, scores = _of_classifier(given, settings)
+    else:
+        title, scores = _of_translator(given, settings)
     if given.json:
         print(json.dumps({title: scores}))
-    else:
-        Console(highlight=False).print(figures_table({title: scores}))
+        return 0
+    console = Console(highlight=False)
+    console.print(figures_table({title: scores}))
+    if "confusion" in scores:
+        console.print(confusion_table(scores["classes"], scores["confusion"]))
     return 0
 
 
 def _parser() -> Parser:
     parser = Parser(prog="regard evaluate", description=DESCRIPTION)
-    parser.add_argument("run", type=Path, help="a run directory of regard train translate")
+    parser.add_argument("run", type=Path, help="a run directory of regard train")
     parser.add_argument(
         "--split",
         choices=["test", "validation"],
@@ -54,39 +61,76 @@ def _parser() -> Parser:
         help="which of the run's own data",
     )
     parser.add_argument(
-        "--pairs", type=Path | None, help="other pairs instead, as --data.train takes them"
+        "--pairs", type=Path | None, help="of a translator: other pairs, as --data.train takes them"
+    )
+    parser.add_argument(
+        "--texts", type=Path | None, help="of a classifier: other texts, as --data.train takes them"
     )
     parser.add_argument(
         "--folder", type=Path | None, help="where the run's data lies now, if it has moved"
     )
     parser.add_argument(
-        "--beam", type=int | None, help="hypotheses at once; the run's if not given"
+        "--beam", type=int | None, help="of a translator: hypotheses at once; else the run's"
     )
     parser.add_argument(
-        "--length_penalty", type=float | None, help="above 0 favours longer; the run's if not given"
+        "--length_penalty",
+        type=float | None,
+        help="of a translator: above 0 favours longer; else the run's",
     )
     parser.add_device()
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 
-def _settings(given: Any) -> TranslateSettings:
-    """Return the run's settings, with what was asked for in their place."""
-    settings = read_settings(RunDirectory(given.run))
+def _refuse(given: Any, kind: str, *flags: str) -> None:
+    for flag in flags:
+        if given[flag] is not None:
+            raise UsageError(f"{given.run} holds a {kind}, which --{flag} is not for")
+
+
+def _of_classifier(given: Any, settings: ClassifySettings) -> tuple[str, dict[str, Any]]:
+    _refuse(given, "classifier", "pairs", "beam", "length_penalty")
+    system = load_as(ClassificationSystem, given.run, device=given.device)
+    if given.texts is not None:
+        title, texts = str(given.texts), classify_parts.load_texts(given.texts, settings.data)
+    else:
+        splits = classify_parts.load_splits(_moved(settings.data, given))
+        title, chosen = given.split, getattr(splits, given.split)
+        if chosen is None:
+            raise UsageError(f"{given.run} was trained without a test set; score other --texts")
+        texts = chosen
+    # Imported here: it brings in Lightning, which mistakes need not wait for.
+    from regard.data.corpus import encode_corpus
+    from regard.recipes.classify.train import evaluate_classifier
+
+    return title, evaluate_classifier(system, encode_corpus(texts, system.encoder, system.labels))
+
+
+def _of_translator(given: Any, settings: TranslateSettings) -> tuple[str, dict[str, Any]]:
+    _refuse(given, "translator", "texts")
     decoding = {"beam_size": given.beam, "length_penalty": given.length_penalty}
     asked = {name: value for name, value in decoding.items() if value is not None}
-    data = {} if given.folder is None else {"folder": given.folder}
-    return dataclasses.replace(
+    settings = dataclasses.replace(
         settings,
         decoding=dataclasses.replace(settings.decoding, **asked),
-        data=dataclasses.replace(settings.data, **data),
+        data=_moved(settings.data, given),
     )
+    system = load_as(TranslationSystem, given.run, device=given.device)
+    title, pairs = _pairs(given, settings)
+    # Imported here: it brings in Lightning, which mistakes need not wait for.
+    from regard.recipes.translate.train import evaluate_translator
+
+    return title, evaluate_translator(system, pairs, settings)
+
+
+def _moved(data: Any, given: Any) -> Any:
+    return data if given.folder is None else dataclasses.replace(data, folder=given.folder)
 
 
 def _pairs(given: Any, settings: TranslateSettings) -> tuple[str, list[Pair]]:
     if given.pairs is not None:
-        return str(given.pairs), load_pairs(given.pairs, settings.data)
-    splits = load_splits(settings.data)
+        return str(given.pairs), translate_parts.load_pairs(given.pairs, settings.data)
+    splits = translate_parts.load_splits(settings.data)
     pairs = (splits.test if given.split == "test" else splits.validation).pairs
     if not pairs:
         raise UsageError(f"{given.run} was trained without a test set; score other --pairs")

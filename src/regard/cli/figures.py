@@ -3,13 +3,21 @@
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from regard.training.run_directory import RunDirectory, RunError
 
-__all__ = ["figures_table", "kept_figures"]
+__all__ = ["confusion_table", "figures_table", "kept_figures"]
+
+MOST_CLASSES = 12
 
 ROWS = (
-    ("loss", "cross-entropy, teacher-forced (nats a token)", "{:.3f}"),
+    ("texts", "texts", "{:,}"),
+    ("accuracy", "accuracy", "{:.2f} %"),
+    ("macro_f1", "F1, mean over the classes", "{:.2f} %"),
+    ("micro_f1", "F1 over all labels", "{:.2f} %"),
+    ("calibration_error", "expected calibration error", "{:.2f} %"),
+    ("loss", "cross-entropy (nats)", "{:.3f}"),
     ("perplexity", "perplexity, teacher-forced", "{:.2f}"),
     ("left_out", "pairs too long for the two", "{:,}"),
     ("tokenised_bleu", "BLEU, lowercased and tokenised", "{:.2f}"),
@@ -27,7 +35,12 @@ def figures_table(metrics: dict[str, Any]) -> Table:
         else "",
         f"{metrics['minutes']:.1f} minutes of training" if "minutes" in metrics else "",
         f"{metrics['parameters']:,} parameters" if "parameters" in metrics else "",
-        *sorted({f"sacreBLEU {metrics[name]['bleu_signature']}" for name in splits}),
+        *sorted(
+            f"sacreBLEU {signature}"
+            for signature in {
+                metrics[name]["bleu_signature"] for name in splits if "bleu" in metrics[name]
+            }
+        ),
     ]
     table = Table(caption="\n".join(filter(None, caption)), caption_justify="left")
     table.add_column("")
@@ -39,6 +52,28 @@ def figures_table(metrics: dict[str, Any]) -> Table:
                 form.format(metrics[name][key]) if key in metrics[name] else "" for name in splits
             ]
             table.add_row(label, *cells)
+    return table
+
+
+def confusion_table(names: list[str], confusion: list[list[int]]) -> Table:
+    """Lay out how many texts of each class (rows) were taken for each class (columns).
+
+    Of more than a dozen classes, those that were confused most often.
+    """
+    if len(names) <= MOST_CLASSES:
+        table = Table("true class", *names, title="taken for", title_justify="left")
+        for name, row in zip(names, confusion, strict=True):
+            table.add_row(Text(name), *map(str, row))
+        return table
+    table = Table("true class", "taken for", "texts", title="most confused", title_justify="left")
+    mistaken = (
+        (count, names[true], names[taken])
+        for true, row in enumerate(confusion)
+        for taken, count in enumerate(row)
+        if true != taken and count
+    )
+    for count, true, taken in sorted(mistaken, reverse=True)[:MOST_CLASSES]:
+        table.add_row(Text(true), Text(taken), str(count))
     return table
 
 

@@ -22,7 +22,9 @@ class _Command(NamedTuple):
 
 COMMANDS = (
     _Command("demo", "train a date reader in minutes and see where it looks", "demo"),
-    _Command("train translate", "learn to translate from parallel text", "train"),
+    _Command("train classify", "learn to classify text", "train_classify"),
+    _Command("classify", "classify text, and show which words counted", "classify"),
+    _Command("train translate", "learn to translate from parallel text", "train_translate"),
     _Command("translate", "translate text, and show the alignment", "translate"),
     _Command("evaluate", "score a trained run", "evaluate"),
     _Command("inspect", "look into a run: settings, figures, attention", "inspect"),

@@ -2,20 +2,20 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 
 from regard.cli.parser import Parser, UsageError, require_text
 from regard.cli.pictures import alignment_of, cut_notice, draw
-from regard.data.files import read_lines
+from regard.cli.reading import read_texts
 from regard.decoding.lengths import LENGTH_PENALTY
 from regard.inspection.terminal import HeatMap
-from regard.recipes.run import load
-from regard.recipes.translation_system import Translation
+from regard.recipes.run import load_as
+from regard.recipes.translate.system import Translation, TranslationSystem
 
 __all__ = ["run"]
 
@@ -34,11 +34,8 @@ def run(words: list[str]) -> int:
     """Translate, and print what is asked for."""
     given = _parser().parse_words(words)
     _check(given)
-    system = load(given.run, device=given.device)
-    if given.file is not None:
-        texts = read_lines(given.file)
-    else:
-        texts = given.text or list(_read_standard_input(sys.stdin.buffer))
+    system = load_as(TranslationSystem, given.run, device=given.device)
+    texts = read_texts(given.text, given.file)
     found = system.iterate(
         texts, beam_size=given.beam, length_penalty=given.length_penalty, num_best=given.num_best
     )
@@ -91,16 +88,6 @@ def _check(given: Any) -> None:
         raise UsageError(f"--png writes .png, .svg or .pdf; got {given.png}")
     if given.json and given.alignment:
         raise UsageError("--json holds the alignments already; leave out --alignment")
-
-
-def _read_standard_input(stream: IO[bytes]) -> Iterator[str]:
-    if stream.isatty():
-        print("Type sentences, one a line; end with Ctrl-D.", file=sys.stderr)
-    for number, line in enumerate(stream, start=1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-        except UnicodeDecodeError:
-            raise UsageError(f"standard input, line {number}: not UTF-8") from None
 
 
 def _with_progress(found: Iterable[list[Translation]], total: int) -> Iterable[list[Translation]]:

@@ -8,38 +8,82 @@ from regard.data.batching import (
     by_tokens,
     source_batches,
 )
+from regard.data.corpus import Corpus, encode_corpus
 from regard.data.dates import generate_dates, write_date
-from regard.data.encoding import EncodedPair, EncodedText, collate, encode_pairs, encode_sources
+from regard.data.encoders import Encoder, SentenceEncoder, TextEncoder
+from regard.data.encoding import (
+    EncodedLabelled,
+    EncodedPair,
+    EncodedText,
+    collate,
+    collate_labelled,
+    encode_pairs,
+    encode_sources,
+    longer_sides,
+    pad,
+)
 from regard.data.files import DataError, read_lines
+from regard.data.labelled import LabelledText, read_folder, read_labelled
+from regard.data.labelled_splits import (
+    LabelledSplits,
+    hold_out_labelled,
+    labelled_splits_from_files,
+)
+from regard.data.labels import Labels
 from regard.data.named import KNOWN, NamedSet, load_named
+from regard.data.named_labelled import KNOWN_LABELLED, NamedLabelledSet, load_named_labelled
 from regard.data.parallel import ParallelText, read_aligned, read_pairs
+from regard.data.sentences import split_sentences
 from regard.data.splits import Splits, hold_out, splits_from_files
 from regard.data.tokenizers import Tokenizer
+from regard.data.vectors import Vectors, read_vectors
 
 __all__ = [
     "KNOWN",
+    "KNOWN_LABELLED",
     "BatchLoader",
     "BatchSampler",
+    "Corpus",
     "DataError",
+    "EncodedLabelled",
     "EncodedPair",
     "EncodedText",
+    "Encoder",
+    "LabelledSplits",
+    "LabelledText",
+    "Labels",
+    "NamedLabelledSet",
     "NamedSet",
     "ParallelText",
+    "SentenceEncoder",
     "SourceBatch",
     "Splits",
+    "TextEncoder",
     "Tokenizer",
+    "Vectors",
     "by_sentences",
     "by_tokens",
     "collate",
+    "collate_labelled",
+    "encode_corpus",
     "encode_pairs",
     "encode_sources",
     "generate_dates",
     "hold_out",
+    "hold_out_labelled",
+    "labelled_splits_from_files",
     "load_named",
+    "load_named_labelled",
+    "longer_sides",
+    "pad",
     "read_aligned",
+    "read_folder",
+    "read_labelled",
     "read_lines",
     "read_pairs",
+    "read_vectors",
     "source_batches",
+    "split_sentences",
     "splits_from_files",
     "write_date",
 ]

@@ -1,23 +1,30 @@
-"""Which pairs stand together in a batch, in what order and on which rank; resumable at any batch.
+"""Which texts stand together in a batch, in what order and on which rank; resumable at any batch.
 
-Three steps lead from encoded pairs to what a Trainer takes:
+Three steps lead from a corpus, or from encoded pairs, to what a Trainer takes:
 
-    plan = by_tokens(pairs, max_tokens=2_500)             # or by_sentences(128)
-    sampler = BatchSampler(len(pairs), plan, seed=1)      # the batches of an epoch, as indices
-    loader = BatchLoader(pairs, sampler)                  # the same, as tensors
+    plan = by_tokens(corpus.lengths, max_tokens=2_500)       # or by_sentences(128)
+    sampler = BatchSampler(len(corpus), plan, seed=1)        # the batches of an epoch, as indices
+    loader = BatchLoader(corpus, sampler, collate_labelled)  # the same, as tensors
 """
 
+import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple, TypedDict
+from typing import Generic, NamedTuple, Protocol, TypedDict, TypeVar, runtime_checkable
 
-from regard.data.encoding import EncodedPair, collate, pad
-from regard.interfaces import Tokens, TranslationBatch
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from regard.data.encoding import pad
+from regard.interfaces import Tokens
 
 __all__ = [
     "BatchLoader",
     "BatchSampler",
+    "Examples",
     "LoaderState",
     "Plan",
     "SourceBatch",
@@ -27,35 +34,55 @@ __all__ = [
 ]
 
 Plan = Callable[[Sequence[int]], list[list[int]]]
-"""Cuts an order of pairs into batches, into as many whatever the order."""
+"""Cuts an order of texts or pairs into batches, into as many whatever the order."""
+
+Lengths = Sequence[int] | NDArray[np.int32]
+"""The number of ids of each text, or of the longer side of each pair."""
+
+Example_co = TypeVar("Example_co", covariant=True)
+Example = TypeVar("Example")
+Batch = TypeVar("Batch")
+
+
+@runtime_checkable
+class Examples(Protocol[Example_co]):
+    """Encoded texts or pairs that can be had in any order: a list, or a `Corpus`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Example_co: ...
 
 
 def by_sentences(num_sentences: int) -> Plan:
-    """Plan batches of `num_sentences` pairs as they come; the last one may be smaller."""
+    """Plan batches of `num_sentences` texts or pairs as they come; the last one may be smaller."""
     if num_sentences < 1:
         raise ValueError(f"num_sentences must be at least 1, got {num_sentences}")
     return partial(_cut, size=num_sentences)
 
 
-def by_tokens(
-    pairs: Sequence[EncodedPair], *, max_tokens: int, max_sentences: int | None = None
-) -> Plan:
-    """Plan batches of pairs of similar length, as many as fit.
+def by_tokens(lengths: Lengths, *, max_tokens: int, max_sentences: int | None = None) -> Plan:
+    """Plan batches of texts or pairs of similar length, as many as fit.
 
-    Neither the source nor the target of a batch has more than `max_tokens` ids, padding counted.
-    Only pairs whose longer sides are equally long may change places from one epoch to the next.
+    No side of a batch has more than `max_tokens` ids, padding counted. Those whose lengths differ
+    by less than a sixteenth may change places, so that an epoch has other batches than the last.
 
     Raises:
-        ValueError: if a pair alone does not fit.
+        ValueError: if a text alone does not fit.
     """
-    lengths = [max(len(source), len(target)) for source, target in pairs]
     longest = max(lengths, default=0)
     if longest > max_tokens:
         raise ValueError(
-            f"max_tokens={max_tokens} is less than the longest sentence, {longest} tokens with BOS"
-            " and EOS; raise it, or drop long pairs with max_len"
+            f"max_tokens={max_tokens} is less than the longest sentence or text, {longest} tokens"
+            " with BOS and EOS where it has them; raise it, or set max_len"
         )
-    return partial(_bucket, lengths=lengths, max_tokens=max_tokens, max_sentences=max_sentences)
+    alike = [min(_rounded_up(int(length)), max_tokens) for length in lengths]
+    return partial(_bucket, lengths=alike, max_tokens=max_tokens, max_sentences=max_sentences)
+
+
+def _rounded_up(length: int) -> int:
+    """Return the next number of five significant bits: up to 32 each is one, then each even one."""
+    step = 1 << max(0, (length - 1).bit_length() - 5)
+    return -(-length // step) * step
 
 
 def _cut(order: Sequence[int], size: int) -> list[list[int]]:
@@ -77,9 +104,9 @@ def _bucket(
 
 
 class BatchSampler:
-    """The batches of an epoch as indices of pairs, decided by `(seed, epoch)` alone.
+    """The batches of an epoch as indices of examples, decided by `(seed, epoch)` alone.
 
-    Every pair stands in one batch of one rank. Every rank has the same number of batches, each
+    Every example stands in one batch of one rank. Every rank has the same number of batches, each
     epoch the same; where that does not work out, batches are halved. Ranks get batches of similar
     length at the same time, since they wait for each other. With `seed=None` nothing is shuffled.
 
@@ -88,12 +115,12 @@ class BatchSampler:
     """
 
     def __init__(
-        self, num_pairs: int, plan: Plan, *, seed: int | None, rank: int = 0, num_ranks: int = 1
+        self, num_examples: int, plan: Plan, *, seed: int | None, rank: int = 0, num_ranks: int = 1
     ) -> None:
         if not 0 <= rank < num_ranks:
             raise ValueError(f"rank must be from 0 to num_ranks - 1 = {num_ranks - 1}, got {rank}")
         self.epoch = 0
-        self._num_pairs, self._plan, self._seed = num_pairs, plan, seed
+        self._num_examples, self._plan, self._seed = num_examples, plan, seed
         self._rank, self._num_ranks = rank, num_ranks
         self._num_batches = len(self.batches())
 
@@ -103,7 +130,7 @@ class BatchSampler:
 
     def batches(self) -> list[list[int]]:
         """Return this rank's batches of the epoch, in their order."""
-        order = list(range(self._num_pairs))
+        order = list(range(self._num_examples))
         # A str, because seeds derived from numbers by arithmetic meet those of other epochs.
         rng = None if self._seed is None else random.Random(f"{self._seed}, epoch {self.epoch}")
         if rng:
@@ -127,7 +154,7 @@ def _halve_until_divisible(batches: list[list[int]], divisor: int) -> list[list[
         batch = batches[largest]
         if len(batch) == 1:
             raise ValueError(
-                f"{len(batches)} batches of one pair cannot be shared evenly among {divisor} ranks;"
+                f"{len(batches)} batches of one cannot be shared evenly among {divisor} ranks;"
                 " use larger batches or fewer ranks"
             )
         middle = len(batch) // 2
@@ -143,17 +170,29 @@ class LoaderState(TypedDict):
     num_batches: int
 
 
-class BatchLoader:
+class BatchLoader(Generic[Example, Batch]):
     """Gives the batches of the sampler's epoch; after `load_state_dict` it goes on with the next.
 
-    A Lightning Trainer saves and restores the state with its checkpoints. Batches are made when
-    asked for, never ahead, so that the number given is the number used.
+    A Lightning Trainer saves and restores the state with its checkpoints. Batches count as given
+    when they are handed over, even if workers have made further ones ahead, so that the number
+    given is the number used.
+
+    Args:
+        collate: makes a batch of some examples.
+        workers: processes that make batches meanwhile; without any, they are made when asked for.
     """
 
-    def __init__(self, pairs: Sequence[EncodedPair], sampler: BatchSampler) -> None:
+    def __init__(
+        self,
+        examples: Examples[Example],
+        sampler: BatchSampler,
+        collate: Callable[[list[Example]], Batch],
+        *,
+        workers: int = 0,
+    ) -> None:
         # A Trainer calls `sampler.set_epoch`, and where it finds one, asks for the other.
         self.sampler = self.batch_sampler = sampler
-        self._pairs = pairs
+        self._examples, self._collate, self._workers = examples, collate, workers
         self._epoch = self._num_given = 0
         self._is_restored = False
 
@@ -161,13 +200,26 @@ class BatchLoader:
         """Return the number of batches of a whole epoch."""
         return len(self.sampler)
 
-    def __iter__(self) -> Iterator[TranslationBatch]:
+    def __iter__(self) -> Iterator[Batch]:
         first = self.state_dict()["num_given"] if self._is_restored else 0
         self._is_restored = False
         self._epoch, self._num_given = self.sampler.epoch, first
-        for batch in self.sampler.batches()[first:]:
+        for batch in self._make(self.sampler.batches()[first:]):
             self._num_given += 1
-            yield collate(self._pairs[index] for index in batch)
+            yield batch
+
+    def _make(self, batches: list[list[int]]) -> Iterable[Batch]:
+        if not self._workers:
+            return (self._collate([self._examples[at] for at in batch]) for batch in batches)
+        # The tokenizers library would warn of forked processes, though these do not use it.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+        return DataLoader(
+            self._examples,  # type: ignore[arg-type]  # it needs no more of a data set
+            batch_sampler=batches,
+            collate_fn=self._collate,
+            num_workers=self._workers,
+            generator=torch.Generator(),  # the seeds of workers, who draw nothing, are not drawn
+        )
 
     def state_dict(self) -> LoaderState:
         """Return where the loader stands."""

@@ -3,13 +3,28 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from regard.data.files import DataError
 from regard.data.tokenizers import Tokenizer
-from regard.interfaces import BOS, EOS, PAD, Pair, Tokens, TranslationBatch
+from regard.interfaces import BOS, EOS, PAD, LabelledBatch, Pair, Tokens, TranslationBatch
 
-__all__ = ["EncodedPair", "EncodedText", "collate", "encode_pairs", "encode_sources", "pad"]
+__all__ = [
+    "EncodedLabelled",
+    "EncodedPair",
+    "EncodedText",
+    "Ids",
+    "collate",
+    "collate_labelled",
+    "encode_pairs",
+    "encode_sources",
+    "longer_sides",
+    "pad",
+]
+
+Ids = Sequence[int] | NDArray[np.int32]
 
 
 class EncodedPair(NamedTuple):
@@ -24,6 +39,13 @@ class EncodedText(NamedTuple):
 
     pairs: list[EncodedPair]
     dropped: int
+
+
+class EncodedLabelled(NamedTuple):
+    """A text as ids, and its target (see `Labels.target`)."""
+
+    ids: Ids
+    target: int | list[float]
 
 
 def encode_pairs(
@@ -57,14 +79,27 @@ def encode_sources(texts: Sequence[str], tokenizer: Tokenizer) -> list[list[int]
     return [[*ids, EOS] for ids in tokenizer.encode_batch(texts)]
 
 
-def collate(pairs: Iterable[tuple[Sequence[int], Sequence[int]]]) -> TranslationBatch:
+def longer_sides(pairs: Iterable[EncodedPair]) -> list[int]:
+    """Return how many ids the longer side of each pair has."""
+    return [max(len(source), len(target)) for source, target in pairs]
+
+
+def collate(pairs: Iterable[tuple[Ids, Ids]]) -> TranslationBatch:
     """Make a batch of encoded pairs."""
     sources, targets = zip(*pairs, strict=True)
     return TranslationBatch(pad(sources), pad(targets))
 
 
-def pad(sequences: Sequence[Sequence[int]]) -> Tokens:
+def collate_labelled(examples: Iterable[EncodedLabelled]) -> LabelledBatch:
+    """Make a batch of encoded texts with their targets."""
+    texts, targets = zip(*examples, strict=True)
+    return LabelledBatch(pad(texts), torch.tensor(targets))
+
+
+def pad(sequences: Sequence[Ids]) -> Tokens:
     """Make a tensor of id sequences, padded at the end with `PAD` to the longest."""
-    longest = max(map(len, sequences))
-    rows = [[*sequence, *[PAD] * (longest - len(sequence))] for sequence in sequences]
-    return Tokens(torch.tensor(rows), torch.tensor([len(sequence) for sequence in sequences]))
+    lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
+    ids = np.full((len(sequences), lengths.max()), PAD, dtype=np.int64)
+    for row, length, sequence in zip(ids, lengths, sequences, strict=True):
+        row[:length] = sequence
+    return Tokens(torch.from_numpy(ids), torch.from_numpy(lengths))

@@ -26,8 +26,8 @@ def read_lines(path: StrPath) -> list[str]:
     return list(iterate_lines(path))
 
 
-def iterate_lines(path: StrPath) -> Iterator[str]:
-    """Give the lines of a UTF-8 file one by one; a name that ends in `.gz` is decompressed.
+def iterate_lines(path: StrPath, *, encoding: str = "utf-8") -> Iterator[str]:
+    """Give the lines of a text file one by one; a name that ends in `.gz` is decompressed.
 
     Only a line feed ends a line (a carriage return before it goes too), so that two aligned files
     stay aligned whatever other separators Unicode knows stand in their text.
@@ -35,7 +35,7 @@ def iterate_lines(path: StrPath) -> Iterator[str]:
     path = Path(path)
     with open_bytes(path) as file:
         for number, line in enumerate(file, start=1):
-            yield _decode(line, path, number)
+            yield _decode(line, path, number, encoding)
 
 
 def plain_or_gz(path: Path) -> Path:
@@ -60,9 +60,10 @@ def open_bytes(path: Path) -> Iterator[BufferedIOBase]:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def _decode(line: bytes, path: Path, number: int) -> str:
+def _decode(line: bytes, path: Path, number: int, encoding: str) -> str:
+    has_mark = number == 1 and encoding == "utf-8"
     try:
-        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        text = line.decode("utf-8-sig" if has_mark else encoding)
     except UnicodeDecodeError as error:
         byte = line[error.start]
         raise DataError(

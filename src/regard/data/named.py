@@ -1,18 +1,21 @@
 """Data sets known by name: from a local folder, from the Hugging Face hub, or made on the spot."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from regard.data.dates import generate_dates
 from regard.data.files import DataError, StrPath, plain_or_gz
+from regard.data.hub import ADVICE, load_from_hub
 from regard.data.parallel import ParallelText, collect_pairs, read_aligned, read_pairs
 from regard.data.splits import Splits, hold_out
 from regard.interfaces import Pair
 
-__all__ = ["KNOWN", "NamedSet", "load_named"]
+__all__ = ["KNOWN", "NamedSet", "find_named", "load_named"]
+
+Known = TypeVar("Known")
 
 
 class NamedSet(NamedTuple):
@@ -32,17 +35,26 @@ def load_named(
     Raises:
         DataError: if the name, a language or a file is unknown, or the hub cannot be reached.
     """
-    known = KNOWN.get(name)
-    if known is None:
-        nearest = get_close_matches(name, KNOWN, n=1, cutoff=0)[0]
-        raise DataError(
-            f"unknown data set '{name}'; the nearest of {', '.join(KNOWN)} is '{nearest}'"
-        )
+    known = find_named(name, KNOWN)
     if source == target:
         raise DataError(f"source and target are both '{source}'; expected two languages")
     if folder is not None and not Path(folder).is_dir():
         raise DataError(f"{folder}: no such folder")
     return known.load(None if folder is None else Path(folder), source, target)
+
+
+def find_named(name: str, known: Mapping[str, Known]) -> Known:
+    """Return what is known by a name.
+
+    Raises:
+        DataError: if nothing is; it names the nearest.
+    """
+    if name not in known:
+        nearest = get_close_matches(name, known, n=1, cutoff=0)[0]
+        raise DataError(
+            f"unknown data set '{name}'; the nearest of {', '.join(known)} is '{nearest}'"
+        )
+    return known[name]
 
 
 def _dates(folder: Path | None, _source: str, _target: str) -> Splits:
@@ -67,17 +79,7 @@ def _multi30k(folder: Path | None, source: str, target: str) -> Splits:
 
 
 def _multi30k_from_hub(source: str, target: str) -> Splits:
-    # Loaded here because it takes seconds, and only the hub needs it.
-    import datasets  # type: ignore[import-untyped]
-
-    advice = "download it and pass its folder"
-    try:
-        loaded = datasets.load_dataset(_MULTI30K_HUB)
-    except (OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise DataError(
-            f"{_MULTI30K_HUB} cannot be loaded from the hub ({reason}); {advice}"
-        ) from None
+    loaded = load_from_hub(_MULTI30K_HUB)
 
     def read(split: str) -> ParallelText:
         rows = loaded[split]
@@ -85,7 +87,7 @@ def _multi30k_from_hub(source: str, target: str) -> Splits:
             if language not in rows.column_names:
                 raise DataError(
                     f"{_MULTI30K_HUB} has the languages {', '.join(sorted(rows.column_names))},"
-                    f" not '{language}'; for another, {advice}"
+                    f" not '{language}'; for another, {ADVICE}"
                 )
         pairs = map(Pair, rows[source], rows[target])
         return collect_pairs(pairs, f"{_MULTI30K_HUB}, {split}")

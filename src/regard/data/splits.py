@@ -8,7 +8,7 @@ from regard.data.files import DataError, StrPath
 from regard.data.parallel import SOURCE, TARGET, ParallelText, read_aligned, read_pairs
 from regard.interfaces import Pair
 
-__all__ = ["Files", "Splits", "hold_out", "splits_from_files"]
+__all__ = ["Files", "Splits", "folded", "hold_out", "splits_from_files"]
 
 Files = StrPath | tuple[StrPath, StrPath]
 """One file with two columns, or two aligned files."""
@@ -52,7 +52,7 @@ def splits_from_files(
     judged = ParallelText([]) if test is None else read(test)
     if validation is not None:
         return Splits(learnt, read(validation), judged)
-    num_sources = len({_folded(pair.source) for pair in learnt.pairs})
+    num_sources = len({folded(pair.source) for pair in learnt.pairs})
     if num_sources == 1:
         name = " and ".join(map(str, train)) if isinstance(train, tuple) else train
         raise DataError(f"{name}: one distinct sentence, none to hold out; pass a validation file")
@@ -72,17 +72,18 @@ def hold_out(
     Raises:
         DataError: if nothing would be left to learn from.
     """
-    sentences = list(dict.fromkeys(_folded(by(pair)) for pair in pairs))
+    sentences = list(dict.fromkeys(folded(by(pair)) for pair in pairs))
     if len(sentences) <= num_sentences:
         raise DataError(
             f"cannot hold out {num_sentences:,} of {len(sentences):,} distinct sentences"
             " and have any left to learn from"
         )
     drawn = set(random.Random(seed).sample(sentences, num_sentences))
-    rest = [pair for pair in pairs if _folded(by(pair)) not in drawn]
-    held_out = [pair for pair in pairs if _folded(by(pair)) in drawn]
+    rest = [pair for pair in pairs if folded(by(pair)) not in drawn]
+    held_out = [pair for pair in pairs if folded(by(pair)) in drawn]
     return rest, held_out
 
 
-def _folded(sentence: str) -> str:
+def folded(sentence: str) -> str:
+    """Return a sentence without what may differ between two that are one: case and blanks."""
     return " ".join(sentence.casefold().split())

@@ -7,7 +7,7 @@ run of blanks into one space and drop the outer ones.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Backend
@@ -38,16 +38,30 @@ class Tokenizer:
 
     @classmethod
     def words(
-        cls, texts: Iterable[str], *, min_frequency: int = 2, lowercase: bool = True
+        cls,
+        texts: Iterable[str],
+        *,
+        min_frequency: int = 2,
+        vocab_size: int | None = None,
+        lowercase: bool = True,
     ) -> "Tokenizer":
         r"""Learn words (`\w+`) and other single signs that stand in `texts` at least so often.
 
         Any other word is `UNK`. Decoding joins tokens with spaces: it does not restore the text.
+
+        Args:
+            vocab_size: how many tokens at most, special ones counted: the most frequent, of equally
+                frequent ones the first in the order of their characters.
+
+        Raises:
+            ValueError: if `vocab_size` has no room for a word.
         """
+        if vocab_size is not None and vocab_size <= len(SPECIALS):
+            raise ValueError(f"vocab_size must be at least {len(SPECIALS) + 1}, got {vocab_size}")
         backend = Backend(models.WordLevel({}, unk_token=_UNKNOWN))
         backend.normalizer = _normalizer(lowercase, one_line=True)
         backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"\w+|[^\w\s]"), "removed", invert=True)
-        return cls(_train_word_level(backend, texts, min_frequency))
+        return cls(_train_word_level(backend, texts, min_frequency, vocab_size))
 
     @classmethod
     def characters(cls, texts: Iterable[str], *, lowercase: bool = False) -> "Tokenizer":
@@ -66,7 +80,8 @@ class Tokenizer:
 
         Sub-words cross neither blanks nor punctuation; `▁` opens one that follows a space. What
         the vocabulary lacks is spelt in its bytes, so nothing is ever `UNK`, and decoding gives
-        back the normalized text (`▁` itself is normalized to `_`).
+        back the normalized text (`▁` itself is normalized to `_`). `texts` are read twice: of an
+        iterator, all are kept in memory.
 
         Raises:
             ValueError: if `vocab_size` has no room for the special tokens, bytes and characters.
@@ -91,7 +106,7 @@ class Tokenizer:
                 decoders.Strip(" ", left=1, right=0),
             ]
         )
-        texts = list(texts)
+        texts = list(texts) if isinstance(texts, Iterator) else texts
         alphabet = _frequent_characters(texts, backend.normalizer, room // 2 - 1)
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size - len(_BYTES),
@@ -107,6 +122,10 @@ class Tokenizer:
     @property
     def vocab_size(self) -> int:
         return int(self._backend.get_vocab_size())
+
+    def vocab(self) -> dict[str, int]:
+        """Return the id of every token."""
+        return dict(self._backend.get_vocab())
 
     def normalize(self, text: str) -> str:
         """Return the text as it is encoded."""
@@ -131,6 +150,10 @@ class Tokenizer:
         encoding = self._backend.encode(text, add_special_tokens=False)
         found = zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True)
         return [text[start:end] if id_ == UNK else token for id_, token, (start, end) in found]
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Return which characters of a text the token of each id of `encode` stands for."""
+        return list(self._backend.encode(text, add_special_tokens=False).offsets)
 
     def id_tokens(self, ids: Iterable[int]) -> list[str]:
         """Return the token that each id stands for.
@@ -203,9 +226,11 @@ def _frequent_characters(
     return sorted(counts, key=lambda character: (-counts[character], character))[:number]
 
 
-def _train_word_level(backend: Backend, texts: Iterable[str], min_frequency: int) -> Backend:
+def _train_word_level(
+    backend: Backend, texts: Iterable[str], min_frequency: int, vocab_size: int | None = None
+) -> Backend:
     trainer = trainers.WordLevelTrainer(
-        vocab_size=2**31,  # no limit
+        vocab_size=vocab_size or 2**31,  # no limit
         min_frequency=min_frequency,
         special_tokens=list(SPECIALS),
         show_progress=False,

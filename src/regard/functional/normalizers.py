@@ -16,7 +16,7 @@ from regard.functional.entmax import entmax_weights
 from regard.functional.masks import check_boolean
 from regard.functional.precision import at_least_float32
 
-__all__ = ["entmax", "entmax15", "hardmax", "sigmoid", "softmax", "sparsemax"]
+__all__ = ["entmax", "entmax15", "gumbel_hardmax", "hardmax", "sigmoid", "softmax", "sparsemax"]
 
 Scores = Float[Tensor, "*batch key"]
 Mask = Bool[Tensor, "*#batch #key"] | None
@@ -64,6 +64,8 @@ def sparsemax(scores: Scores, mask: Mask = None) -> Scores:
     Sums to one: yes. Sparse: yes. Monotone: yes. A constant added to the scores: changes nothing.
     Source: Martins & Astudillo 2016, eq. 1; the threshold as Michelot 1986 finds it.
     Cost: linear in the number of keys, some six times; nothing is sorted.
+    Compiled or exported: a first derivative, but no second, which is an error or left out; what
+        `torch.func` transforms it in cannot be compiled.
 
     >>> sparsemax(torch.tensor([-2.0, 0.0, 0.5]))
     tensor([0.0000, 0.2500, 0.7500])
@@ -79,6 +81,8 @@ def entmax15(scores: Scores, mask: Mask = None) -> Scores:
     Sums to one: yes. Sparse: yes. Monotone: yes. A constant added to the scores: changes nothing.
     Source: Peters et al. 2019, section 3; the threshold by Newton's method.
     Cost: linear in the number of keys, some six times; nothing is sorted.
+    Compiled or exported: a first derivative, but no second, which is an error or left out; what
+        `torch.func` transforms it in cannot be compiled.
 
     >>> entmax15(torch.tensor([-2.0, 0.0, 0.5]))
     tensor([0.0000, 0.3260, 0.6740])
@@ -101,6 +105,8 @@ def entmax(
     Source: Peters et al. 2019, eq. 4; learnt alpha: Correia et al. 2019, section 3.
     Cost: linear in the number of keys, some six powers of each; beyond alpha = 2, where the
         threshold is bisected, some thirty.
+    Compiled or exported: a first derivative, but no second, which is an error or left out; what
+        `torch.func` transforms it in cannot be compiled.
 
     Raises:
         ValueError: alpha is a number and not above 1, or a tensor without one number for each row.
@@ -146,3 +152,36 @@ def hardmax(scores: Scores, mask: Mask = None) -> Scores:
         return torch.zeros_like(allowed).scatter(-1, best, 1.0)
 
     return _where_allowed(scores.detach(), mask, one_hot)
+
+
+def gumbel_hardmax(
+    scores: Scores,
+    mask: Mask = None,
+    *,
+    temperature: float = 1.0,
+    generator: torch.Generator | None = None,
+) -> Scores:
+    r"""Put the whole weight on one key, drawn with the probabilities of softmax.
+
+    $$w_j = [j = \operatorname{argmax}_i (s_i + g_i)], \quad
+    \frac{\partial w}{\partial s} := \frac{\partial}{\partial s}
+    \operatorname{softmax}\Big(\frac{s + g}{\tau}\Big), \quad g_i \sim \operatorname{Gumbel}$$
+
+    Args:
+        temperature: of the softmax whose gradient stands in; the draw does not depend on it.
+        generator: what is drawn from; PyTorch's own if not given.
+
+    Sums to one: yes. Sparse: yes. Monotone: in probability. A constant added to the scores: changes
+    nothing.
+    Source: Jang et al. 2017, section 2.2 (straight-through Gumbel-softmax).
+    Cost: linear in the number of keys.
+
+    >>> gumbel_hardmax(torch.tensor([0.0, 9.0, 99.0]), torch.tensor([True, False, False]))
+    tensor([1., 0., 0.])
+    """
+    wide = at_least_float32(scores)
+    noise = -torch.empty_like(wide).exponential_(generator=generator).log()
+    noisy = (wide + noise) / temperature
+    soft = softmax(noisy, mask)
+    # Added first to what it cancels, so that the weights are 0 and 1 to the last bit.
+    return ((soft - soft.detach()) + hardmax(noisy, mask)).to(scores.dtype)

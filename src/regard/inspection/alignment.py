@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-__all__ = ["Alignment"]
+from regard.inspection.checks import check_floating_point, check_range
 
-# Softmax in half precision can end this far above one.
-_TOLERANCE = 0.01
+__all__ = ["Alignment"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +27,11 @@ class Alignment:
     title: str = ""
 
     def __post_init__(self) -> None:
-        received = getattr(self.weights, "dtype", type(self.weights).__name__)
-        if not getattr(received, "is_floating_point", False):
-            raise TypeError(f"weights must be a floating-point tensor; got {received}")
+        check_floating_point(self.weights)
         for name, tokens in (("source", self.source), ("target", self.target)):
             _check_texts(name, tokens)
         _check_shape(tuple(self.weights.shape), len(self.target), len(self.source))
-        _check_range(self.weights.detach())
+        check_range(self.weights.detach())
 
     def rows(self) -> list[list[float]]:
         """Return the weights as numbers in 0…1, one list per target token."""
@@ -71,16 +67,3 @@ def _check_shape(shape: tuple[int, ...], num_target: int, num_source: int) -> No
         f"weights must have shape (target={num_target}, source={num_source}), one row per target "
         f"token and one column per source token; got {shape}.{hint}"
     )
-
-
-def _check_range(weights: Tensor) -> None:
-    if weights.numel() == 0:
-        return
-    if not torch.isfinite(weights).all():
-        raise ValueError("weights must be finite; got NaN or infinity")
-    low, high = weights.min().item(), weights.max().item()
-    if low < -_TOLERANCE or high > 1 + _TOLERANCE:
-        raise ValueError(
-            f"weights must lie in 0…1; got {low:.4g}…{high:.4g}. "
-            "Normalise scores before drawing them."
-        )

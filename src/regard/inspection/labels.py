@@ -2,7 +2,7 @@
 
 import unicodedata
 
-__all__ = ["NOTHING", "printable", "shorten", "token_label"]
+__all__ = ["NOTHING", "printable", "prose", "shorten", "token_label"]
 
 NOTHING = "\N{EMPTY SET}"
 """What stands for a text without a character."""
@@ -25,6 +25,19 @@ def printable(text: str) -> str:
     \x1b[31mred
     """
     return "".join(_escape(character) if _acts(character) else character for character in text)
+
+
+def prose(text: str) -> str:
+    r"""Return the text as `printable` does, but keep its line ends and tabs, as in paragraphs.
+
+    >>> print(prose("one\r\ntwo\x07"))
+    one
+    two\x07
+    """
+    return "".join(
+        character if character in "\n\t" else printable(character)
+        for character in text.replace("\r\n", "\n")
+    )
 
 
 def token_label(token: str) -> str:

@@ -1,11 +1,17 @@
 """Layers that own parameters, each thin over `regard.functional`."""
 
 from regard.nn.attention import Attention
+from regard.nn.attention_pooling import (
+    AttentionPooling,
+    LastStateAttention,
+    MultiHeadAttentionPooling,
+    QueryPooling,
+)
 from regard.nn.local import LocalAttention
 from regard.nn.multihead import MultiHeadAttention
-from regard.nn.normalizers import Entmax
-from regard.nn.pooling import AttentionPooling, LastStateAttention
-from regard.nn.recurrent import RecurrentEncoder
+from regard.nn.normalizers import Entmax, StraightThroughGumbel
+from regard.nn.pooling import LastPooling, MaxPooling, MeanPooling, Pooling
+from regard.nn.recurrent import RecurrentEncoder, RecurrentLayers
 from regard.nn.scores import (
     AdditiveScore,
     BilinearScore,
@@ -17,6 +23,7 @@ from regard.nn.scores import (
     ScaledDotScore,
     ScoreModule,
 )
+from regard.nn.transformer import EncoderLayer
 
 __all__ = [
     "AdditiveScore",
@@ -27,12 +34,21 @@ __all__ = [
     "CosineScore",
     "DistanceScore",
     "DotScore",
+    "EncoderLayer",
     "Entmax",
+    "LastPooling",
     "LastStateAttention",
     "LocalAttention",
     "LocationScore",
+    "MaxPooling",
+    "MeanPooling",
     "MultiHeadAttention",
+    "MultiHeadAttentionPooling",
+    "Pooling",
+    "QueryPooling",
     "RecurrentEncoder",
+    "RecurrentLayers",
     "ScaledDotScore",
     "ScoreModule",
+    "StraightThroughGumbel",
 ]

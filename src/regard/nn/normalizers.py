@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from regard.functional.normalizers import entmax
+from regard.functional.normalizers import entmax, gumbel_hardmax, hardmax
 
-__all__ = ["Entmax"]
+__all__ = ["Entmax", "StraightThroughGumbel"]
 
 
 class Entmax(nn.Module):
@@ -40,3 +40,27 @@ class Entmax(nn.Module):
                 f"and key; got scores of shape {tuple(scores.shape)}"
             )
         return entmax(scores, mask, alpha=alpha)
+
+
+class StraightThroughGumbel(nn.Module):
+    """Put the whole weight on one key: one drawn in training, with a gradient; else the best.
+
+    Args:
+        temperature: of the softmax whose gradient stands in for that of the draw.
+
+    Source: Jang et al. 2017, section 2.2; see `regard.normalizers.gumbel_hardmax` and `hardmax`.
+
+    Raises:
+        ValueError: `temperature` is not above 0.
+    """
+
+    def __init__(self, temperature: float = 1.0) -> None:
+        super().__init__()
+        if temperature <= 0:
+            raise ValueError(f"temperature must be above 0; got {temperature}")
+        self.temperature = temperature
+
+    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:
+        if self.training:
+            return gumbel_hardmax(scores, mask, temperature=self.temperature)
+        return hardmax(scores, mask)

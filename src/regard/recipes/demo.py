@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 from regard.data.splits import Splits
 from regard.interfaces import Pair
-from regard.recipes.run import load, read_settings
-from regard.recipes.settings import RECIPES
-from regard.recipes.translate import train_translator
-from regard.recipes.translation_parts import load_splits
-from regard.recipes.translation_system import Translation
+from regard.recipes.run import load_as, read_settings
+from regard.recipes.translate.parts import load_splits
+from regard.recipes.translate.settings import RECIPES
+from regard.recipes.translate.system import Translation, TranslationSystem
+from regard.recipes.translate.train import train_translator
 from regard.training.run_directory import RunDirectory, RunError
 
 __all__ = ["Reading", "train_date_reader"]
@@ -43,7 +43,7 @@ def train_date_reader(
     else:
         metrics = train_translator(settings, run, resume=run.path.exists(), report=report)
     shown = _shown(load_splits(settings.data))
-    found = load(run.path).translate([pair.source for pair in shown])
+    found = load_as(TranslationSystem, run.path).translate([pair.source for pair in shown])
     return metrics, [Reading(pair, best) for pair, [best] in zip(shown, found, strict=True)]
 
 

@@ -1,22 +1,31 @@
-"""Opening a run directory: the settings, the trained system, and what it scores."""
+"""Opening a run directory, whatever it holds."""
 
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import torch
-from jsonargparse import ArgumentError, ArgumentParser
 
-from regard.data.files import DataError
-from regard.data.tokenizers import Tokenizer
-from regard.recipes.settings import TranslateSettings
-from regard.recipes.translation_parts import make_model
-from regard.recipes.translation_system import TranslationSystem
+from regard.recipes.classify.settings import ClassifySettings
+from regard.recipes.classify.system import (
+    ClassificationSystem,
+    classifier_settings,
+    open_classifier,
+)
+from regard.recipes.translate.settings import TranslateSettings
+from regard.recipes.translate.system import TranslationSystem, open_translator, translator_settings
 from regard.training.run_directory import RunDirectory, RunError
 
-__all__ = ["device_named", "load", "read_settings", "read_tokenizers"]
+__all__ = ["Settings", "System", "device_named", "load", "load_as", "read_settings"]
+
+Settings = ClassifySettings | TranslateSettings
+System = ClassificationSystem | TranslationSystem
+Wanted = TypeVar("Wanted", bound=System)
+
+SYSTEMS = {"classify": ClassificationSystem, "translate": TranslationSystem}
+"""What a run may hold, by the command that uses it."""
 
 
-def load(path: str | Path, *, device: str = "cpu") -> TranslationSystem:
+def load(path: str | Path, *, device: str = "cpu") -> System:
     """Load a trained system from its run directory; no pickle is read.
 
     Args:
@@ -30,12 +39,39 @@ def load(path: str | Path, *, device: str = "cpu") -> TranslationSystem:
     chosen = device_named(device)
     run = RunDirectory(path)
     settings = read_settings(run)
-    source, target = read_tokenizers(run)
-    model = make_model(settings, source.vocab_size, target.vocab_size)
-    run.load_weights(model)
-    system = TranslationSystem(model.eval(), source, target, max_len=settings.data.max_len)
+    system: System
+    if isinstance(settings, ClassifySettings):
+        system = open_classifier(run, settings)
+    else:
+        system = open_translator(run, settings)
     system.model.to(chosen)
     return system
+
+
+def load_as(kind: type[Wanted], path: str | Path, *, device: str = "cpu") -> Wanted:
+    """Load a trained system that must be of one kind.
+
+    Raises:
+        RunError: the run holds another kind, or `load` refuses it.
+    """
+    held = _held(RunDirectory(path))
+    if SYSTEMS[held] is not kind:
+        raise RunError(f"{path} holds a system to {held} with: regard {held} {path}")
+    system = load(path, device=device)
+    if not isinstance(system, kind):
+        raise TypeError(f"{path} was replaced while it was opened")
+    return system
+
+
+def read_settings(run: RunDirectory) -> Settings:
+    """Read the settings of a run, strict about unknown keys.
+
+    Raises:
+        RunError: the run cannot be read.
+    """
+    if _held(run) == "classify":
+        return classifier_settings(run)
+    return translator_settings(run)
 
 
 def device_named(name: str) -> torch.device:
@@ -56,43 +92,8 @@ def device_named(name: str) -> torch.device:
     return device
 
 
-def read_settings(run: RunDirectory) -> TranslateSettings:
-    """Read the settings of a run, strict about unknown keys.
-
-    Raises:
-        RunError: the run cannot be read.
-    """
-    config: dict[str, Any] = run.config()
-    if config.get("system") != "translate":
-        raise RunError(
-            f"{run.path} holds a {config.get('system')!r} system, unknown to this version"
-        )
-    settings_kept = config.get("settings")
-    if not isinstance(settings_kept, dict) or not all(
-        isinstance(group, dict) for group in settings_kept.values()
-    ):
-        raise RunError(f"{run.path / 'config.json'} is damaged: it holds no settings")
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(TranslateSettings, "settings")
-    try:
-        parsed = parser.parse_object({"settings": settings_kept})
-        settings: TranslateSettings = parser.instantiate(parsed).settings
-    except (ArgumentError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise RunError(f"{run.path / 'config.json'} does not fit this version: {reason}") from None
-    return settings
-
-
-def read_tokenizers(run: RunDirectory) -> tuple[Tokenizer, Tokenizer]:
-    """Read the tokenizers of source and target.
-
-    Raises:
-        RunError: one is missing or damaged.
-    """
-    try:
-        source, target = (
-            Tokenizer.load(run.path / f"tokenizer.{side}.json") for side in ("source", "target")
-        )
-    except DataError as error:
-        raise RunError(f"{run.path} is not a whole run directory: {error}") from None
-    return source, target
+def _held(run: RunDirectory) -> str:
+    held = run.config().get("system")
+    if not isinstance(held, str) or held not in SYSTEMS:
+        raise RunError(f"{run.path} holds a {held!r} system, unknown to this version")
+    return held

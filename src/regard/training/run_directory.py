@@ -63,6 +63,15 @@ class RunDirectory:
         return self._weights.is_file()
 
     @property
+    def has_checkpoint(self) -> bool:
+        """Whether training has come so far that resuming does not start from the beginning."""
+        return self._last.exists()
+
+    @property
+    def _last(self) -> Path:
+        return self.checkpoints / "last.ckpt"
+
+    @property
     def _weights(self) -> Path:
         return self.path / "model.safetensors"
 
@@ -124,13 +133,12 @@ class RunDirectory:
         Raises:
             RunError: it is damaged or another model's, or that of the best epoch is.
         """
-        path = self.checkpoints / "last.ckpt"
-        if not path.exists():
+        if not self.has_checkpoint:
             return None
-        callbacks = _read_checkpoint(path, module).get("callbacks", {}).values()
+        callbacks = _read_checkpoint(self._last, module).get("callbacks", {}).values()
         for best in {state.get("best_model_path") for state in callbacks} - {None, ""}:
             _read_checkpoint(self.checkpoints / Path(best).name, module)
-        return path
+        return self._last
 
     def metrics(self) -> dict[str, Any]:
         """Read what was measured; nothing before training has ended.

@@ -1,4 +1,4 @@
-"""What a user may choose about training, whatever is trained."""
+"""What a user may choose about training, whatever is trained; recipes add what is theirs."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -33,6 +33,7 @@ class TrainingSettings:
         checkpoint_minutes: how often to save what resuming needs, besides after every epoch.
         accelerator: where to run: auto, cpu, gpu, mps.
         devices: how many, or auto; under torchrun, the processes it started.
+        workers: processes that make batches ahead; 0 makes them where the model is trained.
         seed: of the initial weights, the order of batches and the dropout.
         progress: show a progress bar.
 
@@ -50,11 +51,12 @@ class TrainingSettings:
     clip: float = 1.0
     accumulate: int = 1
     precision: Precision = "32-true"
-    select: Literal["bleu", "exact", "loss"] = "bleu"
+    select: str = "loss"
     patience: int = 0
     checkpoint_minutes: float = 10.0
     accelerator: str = "auto"
     devices: str = "auto"
+    workers: int = 0
     seed: int = 1
     progress: bool = True
 
@@ -72,5 +74,6 @@ class TrainingSettings:
             accumulate=at_least(1),
             patience=at_least(0),
             checkpoint_minutes=ABOVE_0,
+            workers=at_least(0),
             seed=_SEED,
         )

@@ -1,50 +1,32 @@
 """What it means to train a translation model."""
 
-import math
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import MeanMetric
 
 from regard.functional import masks
 from regard.interfaces import Tokens, TranslationBatch, Translator
-from regard.training.schedules import schedule
+from regard.training.module import Training
 from regard.training.settings import TrainingSettings
 
 __all__ = ["TranslationTraining", "predictions", "teacher_forced_loss"]
 
 
-class TranslationTraining(LightningModule):
+class TranslationTraining(Training):
     """Minimise the cross-entropy of each target token, given the source and the tokens before it.
 
     Logs `loss` (label-smoothed, as trained) and `validation_loss`, the teacher-forced cross-entropy
     in nats a token without smoothing, whose exponential is `validation_perplexity`.
-
-    Every batch draws its dropout from a generator seeded by its number, so that a run that is
-    interrupted and resumed ends where an uninterrupted one does.
-
-    Args:
-        num_batches: batches in an epoch, by which the learning rate is planned.
     """
 
     def __init__(self, model: nn.Module, settings: TrainingSettings, *, num_batches: int) -> None:
-        super().__init__()
-        self.model = model
-        self.settings = settings
-        # Known from the start: to ask the trainer for its steps would make it set up the loaders
-        # before a checkpoint can tell them where they stood.
-        self.num_steps = settings.epochs * math.ceil(num_batches / settings.accumulate)
+        super().__init__(model, settings, num_batches=num_batches)
         # A metric, because Lightning's own mean rounds its weights when it gathers processes.
         self.validation_loss = MeanMetric()
-
-    def on_train_batch_start(self, batch: TranslationBatch, batch_idx: int) -> None:
-        num_batches = self.trainer.fit_loop.epoch_loop.total_batch_idx
-        torch.manual_seed(hash((self.settings.seed, num_batches, self.global_rank)))
 
     def training_step(self, batch: TranslationBatch, batch_idx: int) -> Float[Tensor, ""]:
         logits, following = predictions(self.model, batch)
@@ -64,35 +46,6 @@ class TranslationTraining(LightningModule):
         loss = self.trainer.callback_metrics.get("validation_loss")
         if loss is not None:
             self.log("validation_perplexity", loss.exp(), sync_dist=True)
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        # Done here because Lightning refuses to clip before a fused step, which matters under
-        # 16-mixed alone.
-        nn.utils.clip_grad_norm_(self.parameters(), self.settings.clip)
-
-    def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.Adam(
-            self.parameters(),
-            lr=self.settings.learning_rate,
-            betas=(0.9, 0.98),
-            # Under 16-mixed gradients are unscaled before they are clipped; fused does it later.
-            fused=self.settings.precision != "16-mixed",
-        )
-        factor = schedule(
-            self.settings.schedule,
-            warmup_steps=self.settings.warmup_steps,
-            num_steps=self.num_steps,
-        )
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
 
 
 def predictions(

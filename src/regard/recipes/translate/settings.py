@@ -14,6 +14,7 @@ __all__ = [
     "DecodingSettings",
     "ModelSettings",
     "TranslateSettings",
+    "TranslationTrainingSettings",
     "VocabularySettings",
 ]
 
@@ -112,6 +113,13 @@ class ModelSettings:
 
 
 @dataclass(frozen=True)
+class TranslationTrainingSettings(TrainingSettings):
+    """How long, how fast and on what to train a translator."""
+
+    select: Literal["bleu", "exact", "loss"] = "bleu"
+
+
+@dataclass(frozen=True)
 class DecodingSettings:
     """How the finished model is judged.
 
@@ -134,7 +142,7 @@ class TranslateSettings:
     data: DataSettings = field(default_factory=DataSettings)
     vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
     model: ModelSettings = field(default_factory=ModelSettings)
-    training: TrainingSettings = field(default_factory=TrainingSettings)
+    training: TranslationTrainingSettings = field(default_factory=TranslationTrainingSettings)
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
 
 
@@ -142,14 +150,14 @@ RECIPES = {
     "subwords": TranslateSettings(),
     "words": TranslateSettings(
         vocabulary=VocabularySettings(kind="words"),
-        training=TrainingSettings(epochs=10, label_smoothing=0.0),
+        training=TranslationTrainingSettings(epochs=10, label_smoothing=0.0),
         decoding=DecodingSettings(beam_size=1),
     ),
     "dates": TranslateSettings(
         data=DataSettings(name="dates"),
         vocabulary=VocabularySettings(kind="characters", lowercase=False),
         model=ModelSettings(embed_dim=64, hidden_dim=160, dropout=0.0),
-        training=TrainingSettings(
+        training=TranslationTrainingSettings(
             epochs=2,
             max_tokens=3000,
             max_sentences=512,

@@ -7,8 +7,8 @@ import torch.distributed as dist
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from regard.interfaces import Pair
-from regard.recipes.translation_system import TranslationSystem
-from regard.training.metrics import exact_match, tokenised_bleu
+from regard.recipes.translate.system import TranslationSystem
+from regard.training.translation_metrics import exact_match, tokenised_bleu
 
 __all__ = ["ValidationTranslator"]
 

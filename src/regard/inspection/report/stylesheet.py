@@ -6,7 +6,7 @@ from regard.inspection.palette import ON_DARK, ON_LIGHT, ink
 
 __all__ = ["stylesheet"]
 
-# Numbers this small would only be noise; they stay in the text for those who hear or copy it.
+# Weights this small would only be noise; numbers stay in the text for those who hear or copy it.
 _FIRST_VISIBLE_PERCENT = 5
 
 _LAYOUT = """
@@ -40,6 +40,7 @@ dl, dd, p { margin: 0; }
 .scale {
   display: flex; align-items: center; gap: 0.6rem; margin-bottom: 2rem; white-space: nowrap;
 }
+.scale + .scale { margin-top: -1.25rem; }
 .scale span { display: flex; flex: 0 1 23rem; border-radius: 0.25rem; overflow: hidden; }
 .scale i { flex: 1; height: 0.8rem; }
 main { display: flex; flex-wrap: wrap; gap: 0 3rem; }
@@ -85,12 +86,37 @@ tbody tr:hover th { background: linear-gradient(var(--beam), var(--beam)), var(-
 }
 """
 
+_TEXTS = """
+.text { flex-basis: 100%; }
+.text > * { max-width: 46rem; }
+.shaded { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.75; }
+.shaded[dir] { unicode-bidi: plaintext; }
+.shaded span { padding: 0.12em 0; border-radius: 0.2em; }
+.shaded span, .sentences b, .strongest b {
+  box-decoration-break: clone; -webkit-box-decoration-break: clone;
+  forced-color-adjust: none; print-color-adjust: exact; -webkit-print-color-adjust: exact;
+}
+.shaded span:hover { outline: 2px solid var(--text); }
+.sentences, .strongest { margin: 0; padding: 0; list-style: none; }
+.sentences li { display: grid; grid-template-columns: 4.6rem 1fr; gap: 0 0.9rem; }
+.sentences b {
+  padding: 0.2em 0.6rem; text-align: end; font-weight: 400; font-variant-numeric: tabular-nums;
+}
+.sentences li:first-child b { border-radius: 0.3rem 0.3rem 0 0; }
+.sentences li:last-child b { border-radius: 0 0 0.3rem 0.3rem; }
+.strongest { display: flex; flex-wrap: wrap; gap: 0.4rem 1.1rem; margin-top: 1rem; }
+.strongest li { color: var(--quiet); font-size: 0.88rem; font-variant-numeric: tabular-nums; }
+.strongest b { padding: 0.12em 0.4em; border-radius: 0.25em; font-weight: 400; }
+"""
+
 
 def stylesheet() -> str:
     """Return the rules of the page; class `w37` is the colour of a weight of 37 percent."""
     return "".join(
         (
             _LAYOUT,
+            _TEXTS,
+            _faint(),
             _levels(ON_LIGHT),
             "@media screen and (prefers-color-scheme: dark) {\n",
             _levels(ON_DARK),
@@ -100,8 +126,15 @@ def stylesheet() -> str:
 
 
 def _levels(colours: Sequence[str]) -> str:
-    rules = []
-    for percent, colour in enumerate(colours):
-        text = ink(colour) if percent >= _FIRST_VISIBLE_PERCENT else "transparent"
-        rules.append(f".w{percent} {{ background: {colour}; color: {text}; }}\n")
-    return "".join(rules)
+    return "".join(
+        f".w{percent} {{ background: {colour}; color: {ink(colour)}; }}\n"
+        for percent, colour in enumerate(colours)
+    )
+
+
+def _faint() -> str:
+    """Return the rules of the smallest weights: no number in a cell, no shade in a text."""
+    percents = range(_FIRST_VISIBLE_PERCENT)
+    cells = ", ".join(f"td.w{percent}" for percent in percents)
+    words = ", ".join(f".shaded .w{percent}" for percent in percents)
+    return f"{cells} {{ color: transparent; }}\n{words} {{ background: none; color: inherit; }}\n"

@@ -1,4 +1,4 @@
-"""The parts of a translator, made from settings."""
+"""The parts of a translator, made from settings or read from a run."""
 
 import dataclasses
 from collections.abc import Callable
@@ -15,9 +15,17 @@ from regard.models.recurrent_translator import RecurrentTranslator
 from regard.nn import scores
 from regard.nn.normalizers import Entmax
 from regard.nn.scores import ScoreModule
-from regard.recipes.settings import DataSettings, TranslateSettings, VocabularySettings
+from regard.recipes.translate.settings import DataSettings, TranslateSettings, VocabularySettings
+from regard.training.run_directory import RunDirectory, RunError
 
-__all__ = ["TABLE_SUFFIXES", "load_pairs", "load_splits", "make_model", "make_tokenizers"]
+__all__ = [
+    "TABLE_SUFFIXES",
+    "load_pairs",
+    "load_splits",
+    "make_model",
+    "make_tokenizers",
+    "read_tokenizers",
+]
 
 TABLE_SUFFIXES = {".tsv", ".txt", ".csv", ".jsonl", ".parquet"}
 """Endings of files that hold both sides, in two columns; other names begin those of two files."""
@@ -123,6 +131,21 @@ def make_tokenizers(settings: VocabularySettings, pairs: list[Pair]) -> tuple[To
         both = learn(source + target)
         return both, both
     return learn(source), learn(target)
+
+
+def read_tokenizers(run: RunDirectory) -> tuple[Tokenizer, Tokenizer]:
+    """Read the tokenizers of source and target.
+
+    Raises:
+        RunError: one is missing or damaged.
+    """
+    try:
+        source, target = (
+            Tokenizer.load(run.path / f"tokenizer.{side}.json") for side in ("source", "target")
+        )
+    except DataError as error:
+        raise RunError(f"{run.path} is not a whole run directory: {error}") from None
+    return source, target
 
 
 def make_model(

@@ -1,6 +1,5 @@
 """Alignments in the terminal: a heat map as a rich renderable."""
 
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,7 +12,8 @@ from rich.text import Text
 
 from regard.inspection.alignment import Alignment
 from regard.inspection.labels import printable, token_label
-from regard.inspection.palette import ON_DARK, percent
+from regard.inspection.palette import percent
+from regard.inspection.terminal.surface import PLAIN, encodable, has_colours, in_place
 
 __all__ = ["HeatMap"]
 
@@ -21,9 +21,6 @@ _MAX_NAME = 24
 _MAX_HEADER_LINES = 14
 _NARROW = 2
 _LEGEND_STEPS = range(0, 101, 5)
-_LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
-
-_COLOURS = tuple(Style(bgcolor=colour) for colour in ON_DARK)
 _SHADES = "·░▒▓█"
 _TO_ASCII = str.maketrans("·░▒▓█…⋮–", ".:+*#~~-")
 
@@ -52,30 +49,25 @@ class HeatMap:
     alignment: Alignment
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        title, source, target = self._texts(options.ascii_only)
+        title, source, target = self._texts(options)
         if title:
             yield Text(title, style="bold")
         if why := self.alignment.why_empty():
             yield Text(why)
             return
-        coloured = console.color_system in {"256", "truecolor"} and not console.no_color
         percents = [[percent(weight) for weight in row] for row in self.alignment.rows()]
         layout = _layout(source, target, options.max_width)
-        for segment in _draw(layout, percents, _colour if coloured else _shade):
+        for segment in _draw(layout, percents, _colour if has_colours(console) else _shade):
             text = segment.text.translate(_TO_ASCII) if options.ascii_only else segment.text
             yield Segment(text, segment.style)
 
-    def _texts(self, ascii_only: bool) -> tuple[str, list[str], list[str]]:
+    def _texts(self, options: ConsoleOptions) -> tuple[str, list[str], list[str]]:
         """Return title, source and target as texts that may be printed."""
-
-        def encodable(text: str) -> str:
-            return text.encode("ascii", "backslashreplace").decode() if ascii_only else text
-
         alignment = self.alignment
         return (
-            encodable(printable(alignment.title)),
-            [encodable(token_label(token)) for token in alignment.source],
-            [encodable(token_label(token)) for token in alignment.target],
+            encodable(printable(alignment.title), options),
+            [encodable(token_label(token), options) for token in alignment.source],
+            [encodable(token_label(token), options) for token in alignment.target],
         )
 
 
@@ -163,7 +155,7 @@ def _draw(layout: _Layout, percents: list[list[int]], paint: _Paint) -> Iterator
 
 
 def _colour(percents: int, width: int) -> Segment:
-    return Segment(" " * width, _COLOURS[percents])
+    return Segment(" " * width, PLAIN[percents])
 
 
 def _shade(percents: int, width: int) -> Segment:
@@ -178,15 +170,8 @@ def _fit(label: str, width: int) -> str:
 
 
 def _left_aligned(label: str, width: int) -> str:
-    return _in_place(label) + " " * (width - cell_len(label))
+    return in_place(label) + " " * (width - cell_len(label))
 
 
 def _right_aligned(label: str, width: int) -> str:
-    return " " * (width - cell_len(label)) + _in_place(label)
-
-
-def _in_place(label: str) -> str:
-    """Keep a right-to-left label from changing places with what stands beside it."""
-    if any(unicodedata.bidirectional(character) in {"R", "AL", "AN"} for character in label):
-        return _LEFT_TO_RIGHT + label + _LEFT_TO_RIGHT
-    return label
+    return " " * (width - cell_len(label)) + in_place(label)

@@ -1,36 +1,34 @@
 """Learn to translate: from parallel text to a run directory with a translator in it."""
 
-import dataclasses
 import math
-import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning.pytorch as lightning
-import torch
-from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Timer
 
-from regard.data.batching import BatchLoader, BatchSampler, by_sentences, by_tokens
-from regard.data.encoding import EncodedPair, encode_pairs
+from regard.data.batching import BatchLoader, BatchSampler, by_sentences
+from regard.data.encoding import EncodedPair, collate, encode_pairs, longer_sides
 from regard.data.splits import Splits
 from regard.data.tokenizers import Tokenizer
 from regard.interfaces import Pair
-from regard.recipes.run import read_tokenizers
-from regard.recipes.settings import TranslateSettings
-from regard.recipes.translation_parts import load_splits, make_model, make_tokenizers
-from regard.recipes.translation_system import TranslationSystem
-from regard.recipes.watcher import ValidationTranslator
-from regard.training.metrics import exact_match, score_translations
+from regard.recipes.fitting import Report, as_json, fit, for_first_process, make_loader, take_best
+from regard.recipes.translate.parts import (
+    load_splits,
+    make_model,
+    make_tokenizers,
+    read_tokenizers,
+)
+from regard.recipes.translate.settings import TranslateSettings
+from regard.recipes.translate.system import TranslationSystem
+from regard.recipes.translate.watcher import ValidationTranslator
 from regard.training.run_directory import RunDirectory
-from regard.training.settings import TrainingSettings
-from regard.training.trainer import best_checkpoint, is_first_process, make_trainer
+from regard.training.trainer import is_first_process, make_trainer
 from regard.training.translation import TranslationTraining, teacher_forced_loss
+from regard.training.translation_metrics import exact_match, score_translations
 
 __all__ = ["evaluate_translator", "train_translator"]
-
-Report = Callable[[str], None]
 
 EVALUATED_AT_ONCE = 128
 
@@ -52,9 +50,8 @@ def train_translator(
         RunError: the run directory exists already, or cannot be resumed.
         ValueError: settings do not go together.
     """
-    if not is_first_process():
-        report = _say_nothing
-    elif not resume:
+    report = for_first_process(report)
+    if not resume and is_first_process():
         run.require_new()
     splits = load_splits(settings.data)
     lightning.seed_everything(settings.training.seed, verbose=False)
@@ -63,20 +60,21 @@ def train_translator(
     timer = Timer()
     watcher = ValidationTranslator(system, splits.validation.pairs, report)
     trainer = make_trainer(settings.training, run, [timer, watcher])
-    loaders = _loaders(settings.training, encoded, trainer)
-    module = TranslationTraining(system.model, settings.training, num_batches=len(loaders[0]))
+    train, validation = (
+        make_loader(pairs, longer_sides(pairs), collate, settings.training, trainer, seed)
+        for pairs, seed in ((encoded.train, settings.training.seed), (encoded.validation, None))
+    )
+    module = TranslationTraining(system.model, settings.training, num_batches=len(train))
     checkpoint = run.checkpoint(module) if resume else None
     # Only now, when nothing that a user may have to mend is left to go wrong.
     if not resume and is_first_process():
         run.create(
-            {"system": "translate", "settings": _plain(settings)}, lambda at: _save(system, at)
+            {"system": "translate", "settings": as_json(settings)}, lambda at: _save(system, at)
         )
-    _fit(trainer, module, loaders, checkpoint)
+    fit(trainer, module, (train, validation), checkpoint)
     if not trainer.is_global_zero:
         return {}
-    metrics = _take_best(trainer, system)
-    # Training has taken it off the device.
-    system.model.to(trainer.strategy.root_device)
+    metrics = take_best(trainer, system.model)
     metrics["minutes"] = round(timer.time_elapsed("train") / 60, 2)
     metrics["parameters"] = sum(part.numel() for part in system.model.parameters())
     metrics["validation"] = evaluate_translator(system, splits.validation.pairs, settings)
@@ -99,7 +97,7 @@ def evaluate_translator(
         pairs, system.source_tokenizer, system.target_tokenizer, max_len=settings.data.max_len
     )
     sampler = BatchSampler(len(encoded.pairs), by_sentences(EVALUATED_AT_ONCE), seed=None)
-    loss = teacher_forced_loss(system.model.eval(), BatchLoader(encoded.pairs, sampler))
+    loss = teacher_forced_loss(system.model.eval(), BatchLoader(encoded.pairs, sampler, collate))
     found = system.translate(
         [pair.source for pair in pairs],
         beam_size=settings.decoding.beam_size,
@@ -111,10 +109,6 @@ def evaluate_translator(
     scores["exact"] = exact_match(hypotheses, written)
     figures = {"loss": loss, "perplexity": math.exp(loss), **scores}
     return figures | ({"left_out": encoded.dropped} if encoded.dropped else {})
-
-
-def _say_nothing(_: str) -> None:
-    pass
 
 
 def _new_system(
@@ -151,64 +145,6 @@ def _encode(
     return _Encoded(train.pairs, validation.pairs)
 
 
-def _loaders(
-    settings: TrainingSettings, encoded: _Encoded, trainer: Trainer
-) -> tuple[BatchLoader, BatchLoader]:
-    def loader(pairs: list[EncodedPair], seed: int | None) -> BatchLoader:
-        plan = (
-            by_tokens(pairs, max_tokens=settings.max_tokens, max_sentences=settings.max_sentences)
-            if settings.max_tokens
-            else by_sentences(settings.max_sentences)
-        )
-        sampler = BatchSampler(
-            len(pairs),
-            plan,
-            seed=seed,
-            rank=trainer.global_rank,
-            num_ranks=trainer.world_size,
-        )
-        return BatchLoader(pairs, sampler)
-
-    return loader(encoded.train, settings.seed), loader(encoded.validation, None)
-
-
-def _fit(
-    trainer: Trainer,
-    module: TranslationTraining,
-    loaders: tuple[BatchLoader, BatchLoader],
-    checkpoint: Path | None,
-) -> None:
-    at_interrupt = signal.getsignal(signal.SIGINT)
-    try:
-        trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit:
-        # Which is what Lightning makes of Ctrl-C, and then ignores any further one.
-        if trainer.interrupted:
-            signal.signal(signal.SIGINT, at_interrupt)
-            raise KeyboardInterrupt from None
-        raise
-
-
-def _take_best(trainer: Trainer, system: TranslationSystem) -> dict[str, Any]:
-    """Put the best epoch's weights into the model; return which it was and what it scored."""
-    checkpoint = torch.load(best_checkpoint(trainer), map_location="cpu", weights_only=True)
-    weights = {
-        name.removeprefix("model."): tensor for name, tensor in checkpoint["state_dict"].items()
-    }
-    system.model.load_state_dict(weights)
-    return {"best_epoch": checkpoint["epoch"] + 1, "epochs": trainer.current_epoch}
-
-
 def _save(system: TranslationSystem, folder: Path) -> None:
     system.source_tokenizer.save(folder / "tokenizer.source.json")
     system.target_tokenizer.save(folder / "tokenizer.target.json")
-
-
-def _plain(settings: TranslateSettings) -> dict[str, Any]:
-    """Return settings as JSON can hold them."""
-    return dataclasses.asdict(
-        settings,
-        dict_factory=lambda items: {
-            name: str(value) if isinstance(value, Path) else value for name, value in items
-        },
-    )

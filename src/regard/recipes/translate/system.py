@@ -1,7 +1,7 @@
 """A trained translator as its users meet it: text in, text and alignment out."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_type_hints
 
 import torch
 from jaxtyping import Float
@@ -13,8 +13,12 @@ from regard.data.tokenizers import Tokenizer
 from regard.decoding import beam_search, greedy, replace_unknown
 from regard.decoding.lengths import LENGTH_PENALTY
 from regard.interfaces import EOS, Hypothesis, StepDecoder, Tokens
+from regard.recipes.kept import settings_kept
+from regard.recipes.translate.parts import make_model, read_tokenizers
+from regard.recipes.translate.settings import TranslateSettings
+from regard.training.run_directory import RunDirectory
 
-__all__ = ["Translation", "TranslationSystem"]
+__all__ = ["Translation", "TranslationSystem", "open_translator", "translator_settings"]
 
 SENTENCES_AT_ONCE, TOKENS_AT_ONCE = 256, 16_384
 
@@ -152,3 +156,24 @@ class TranslationSystem:
             alignment=hypothesis.alignment[:, :num_read],
             num_cut=len(source) - 1 - num_read,
         )
+
+
+def translator_settings(run: RunDirectory) -> TranslateSettings:
+    """Read the settings of a run.
+
+    Raises:
+        RunError: the run cannot be read.
+    """
+    return TranslateSettings(**settings_kept(run, get_type_hints(TranslateSettings)))
+
+
+def open_translator(run: RunDirectory, settings: TranslateSettings) -> TranslationSystem:
+    """Put the trained system of a run together.
+
+    Raises:
+        RunError: it is damaged or unfinished.
+    """
+    source, target = read_tokenizers(run)
+    model = make_model(settings, source.vocab_size, target.vocab_size)
+    run.load_weights(model)
+    return TranslationSystem(model.eval(), source, target, max_len=settings.data.max_len)

@@ -3,7 +3,7 @@ import math
 import pytest
 from sacrebleu import corpus_bleu
 
-from regard.training.metrics import exact_match, score_translations, tokenised_bleu
+from regard.training.translation_metrics import exact_match, score_translations, tokenised_bleu
 
 TEXTS = ["A man, in a hat.", "Two dogs run over the green grass!", "it's a small red house"]
 OTHERS = ["a man with a hat.", "two dogs are running over green grass!", "it is a red house"]

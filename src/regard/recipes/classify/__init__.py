@@ -1,0 +1,1 @@
+"""Classification: settings, the parts they choose, training, and the trained system."""

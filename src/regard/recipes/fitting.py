@@ -1,0 +1,104 @@
+"""What every recipe does around its model: fit, take the best epoch, keep settings."""
+
+import dataclasses
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from lightning.pytorch import Trainer
+from torch import nn
+
+from regard.data.batching import (
+    BatchLoader,
+    BatchSampler,
+    Examples,
+    Lengths,
+    by_sentences,
+    by_tokens,
+)
+from regard.training.module import Training
+from regard.training.settings import TrainingSettings
+from regard.training.trainer import best_checkpoint, is_first_process
+
+__all__ = ["Report", "as_json", "fit", "for_first_process", "make_loader", "take_best"]
+
+Example = TypeVar("Example")
+Batch = TypeVar("Batch")
+
+Report = Callable[[str], None]
+"""Where a training says how it goes, line by line."""
+
+
+def for_first_process(report: Report) -> Report:
+    """Let one process speak, of those that train together."""
+    return report if is_first_process() else lambda line: None
+
+
+def make_loader(
+    examples: Examples[Example],
+    lengths: Lengths,
+    collate: Callable[[list[Example]], Batch],
+    settings: TrainingSettings,
+    trainer: Trainer,
+    seed: int | None,
+) -> BatchLoader[Example, Batch]:
+    """Make this process's batches, of similar length or, with max_tokens 0, at random.
+
+    Args:
+        seed: of the order; None keeps that of the examples.
+    """
+    plan = (
+        by_tokens(lengths, max_tokens=settings.max_tokens, max_sentences=settings.max_sentences)
+        if settings.max_tokens
+        else by_sentences(settings.max_sentences)
+    )
+    sampler = BatchSampler(
+        len(examples), plan, seed=seed, rank=trainer.global_rank, num_ranks=trainer.world_size
+    )
+    return BatchLoader(examples, sampler, collate, workers=settings.workers)
+
+
+def fit(
+    trainer: Trainer, module: Training, loaders: tuple[Any, Any], checkpoint: Path | None
+) -> None:
+    """Train to the end, or until Ctrl-C, which interrupts as it does elsewhere.
+
+    Args:
+        loaders: batches to learn from, and to choose the best epoch by.
+        checkpoint: what to go on from.
+    """
+    at_interrupt = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:
+        # Which is what Lightning makes of Ctrl-C, and then ignores any further one.
+        if trainer.interrupted:
+            signal.signal(signal.SIGINT, at_interrupt)
+            raise KeyboardInterrupt from None
+        raise
+
+
+def take_best(trainer: Trainer, model: nn.Module) -> dict[str, Any]:
+    """Put the best epoch's weights into the model; return which epoch that was."""
+    checkpoint = torch.load(best_checkpoint(trainer), map_location="cpu", weights_only=True)
+    weights = {
+        name.removeprefix("model."): tensor
+        for name, tensor in checkpoint["state_dict"].items()
+        if name.startswith("model.")
+    }
+    model.load_state_dict(weights)
+    # Training has taken it off the device.
+    model.to(trainer.strategy.root_device)
+    return {"best_epoch": checkpoint["epoch"] + 1, "epochs": trainer.current_epoch}
+
+
+def as_json(settings: Any) -> dict[str, Any]:
+    """Return settings, which are a dataclass, as JSON can hold them."""
+    return dataclasses.asdict(
+        settings,
+        dict_factory=lambda items: {
+            name: str(value) if isinstance(value, Path) else value for name, value in items
+        },
+    )

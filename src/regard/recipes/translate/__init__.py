@@ -1,0 +1,1 @@
+"""Translation: settings, the parts they choose, training, and the trained system."""
