@@ -22,8 +22,8 @@ SIGNS = {
 TWO = ("bad", "good")
 SIZES: dict[str, dict[str, Any]] = {
     "ngram": {"num_heads": 2},
-    "recurrent": {"embed_dim": 16, "hidden_dim": 8, "attention_dim": 8, "dropout": 0.0},
-    "article": {"embed_dim": 16, "hidden_dim": 8, "attention_dim": 8, "dropout": 0.0},
+    "recurrent": {"embed_dim": 16, "hidden_dim": 8, "dropout": 0.0},
+    "article": {"embed_dim": 16, "hidden_dim": 8, "dropout": 0.0},
     "convolutional": {"embed_dim": 16, "channels": 8, "attention_dim": 8, "widths": (1, 2)},
     "hierarchical": {"embed_dim": 16, "hidden_dim": 8, "attention_dim": 8, "dropout": 0.0},
     "transformer": {"embed_dim": 16, "num_layers": 1, "num_heads": 2, "feedforward_dim": 16},

@@ -129,7 +129,7 @@ class Classifier(Protocol):
     def __call__(self, text: Tokens) -> Float[Tensor, "batch outputs"]: ...
 
     def weights(self, text: Tokens) -> Float[Tensor, "batch length"]:
-        """Return how much each token counts: 0 for padding; of a text that has any, 1 in all."""
+        """Return how much each token counts: padding 0; of a text with a known one, 1 in all."""
 
 
 @runtime_checkable

@@ -122,6 +122,8 @@ def test_a_label_unseen_in_training_is_named_before_training(part: str, refusal:
         ("classify gone a", "there is no run directory gone"),
         ("evaluate RUN --pairs pairs.tsv", "RUN holds a classifier, which --pairs is not for"),
         ("evaluate RUN --beam 3", "RUN holds a classifier, which --beam is not for"),
+        ("inspect RUN film --beam 3", "RUN holds a classifier, which --beam is not for"),
+        ("evaluate RUN --texts a.csv --folder here", "--folder says where the run's own data lies"),
         ("evaluate RUN --length_penalty 1", "RUN holds a classifier, which --length_penalty is n"),
         ("evaluate RUN --texts gone.csv", "gone.csv: no such file"),
         ("evaluate RUN --texts pairs.tsv", "pairs.tsv: "),

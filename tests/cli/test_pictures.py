@@ -1,9 +1,13 @@
 """What is drawn of a text that was classified."""
 
+from io import StringIO
+
 import pytest
 import torch
+from rich.console import Console
 
 from regard.cli import pictures
+from regard.cli.figures import confusion_table, figures_table
 from regard.cli.pictures import shaded
 from regard.recipes.classify.system import Look, Prediction
 
@@ -46,3 +50,15 @@ def test_long_stretches_that_were_not_read_are_left_out(monkeypatch: pytest.Monk
     assert drawn.text == " … a 🙂 … film … é … "
     words = [drawn.text[start:stop] for start, stop in drawn.spans]
     assert words == ["a", "🙂", "🙂", "film", "é", "é"]
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are() -> None:
+    scores = {"accuracy": 50.0}
+    written = StringIO()
+    console = Console(file=written, width=100)
+    console.print(
+        figures_table({"x[/y].csv": scores}), confusion_table(["[/a]", "b"], [[1, 0]] * 2)
+    )
+    shown = written.getvalue()
+    assert "x[/y].csv" in shown
+    assert shown.count("[/a]") == 2

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from regard.data.encoding import EncodedLabelled, pad
 from regard.data.ngrams import count_ngrams
 from regard.functional.normalizers import sparsemax
-from regard.interfaces import Tokens
+from regard.interfaces import UNK, Tokens
 from regard.models.ngram_classifier import NgramClassifier
 from regard.nn.ngrams import Ngrams
 
@@ -210,3 +210,9 @@ def test_words_of_no_text_speak_for_no_class() -> None:
     unknown = pad([[1, 7, 1, 1, 7, 1, 7, 7]])
     assert model(unknown).item() == 0
     assert model(pad([[5, 4, 4]])).item() != 0
+
+
+def test_unknown_words_are_in_no_known_ngram() -> None:
+    ngrams = Ngrams(10, [torch.tensor([1 * 10 + 5, 4 * 10 + 5])])
+    numbers = ngrams(Tokens(torch.tensor([[UNK, 5, 4, 5]]), torch.tensor([4])))
+    assert numbers.tolist() == [[[0, 5, 4, 5], [0, 0, 11, 0]]]

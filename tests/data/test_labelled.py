@@ -256,3 +256,15 @@ def test_rows_may_be_chosen_and_rewritten() -> None:
 def test_texts_without_a_word_may_be_kept() -> None:
     texts = LabelledText(lambda: [Labelled(" ", ("pos",)), Labelled("", ())], "made")
     assert list(texts.rewrite(str.strip, keep_empty=True)) == [Labelled("", ("pos",))]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv"])
+def test_columns_of_other_names_are_not_taken_for_text_and_label(
+    tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"reviews{ending}"
+    between = "," if ending == ".csv" else "\t"
+    path.write_text(f"\nreview{between}sentiment\ngood{between}pos\nbad{between}neg\n", "utf-8")
+    with pytest.raises(DataError, match="no column 'text'; the nearest is 'sentiment' of 2"):
+        list(read_labelled(path))
+    assert len(list(read_labelled(path, text="review", label="sentiment"))) == 2

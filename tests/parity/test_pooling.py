@@ -130,3 +130,16 @@ def test_weights_of_plain_poolings_count_features() -> None:
     assert LastPooling(4).weights(states, lengths).tolist() == [[[0, 1, 0]]]
     both = LastPooling(4, bidirectional=True).weights(states, lengths)
     assert both.tolist() == [[[0.5, 0.5, 0]]]
+
+
+def test_last_state_of_both_directions_has_read_everything() -> None:
+    layer = LastStateAttention(4, 3, bidirectional=True)
+    states, lengths = torch.randn(2, 5, 4), torch.tensor([5, 3])
+    found = layer(states, lengths)
+    for row, length in enumerate(lengths.tolist()):
+        real = states[row, :length]
+        state = torch.cat([real[-1, :2], real[0, 2:]])
+        weights = layer.attention.score(state.view(1, 1, 4), real.unsqueeze(0)).softmax(dim=-1)
+        merged = torch.cat([(weights @ real)[0, 0], state])
+        expected = torch.tanh(layer.output(merged))
+        torch.testing.assert_close(found[row], expected, rtol=1e-5, atol=1e-6)

@@ -64,17 +64,18 @@ def test_several_labels_a_text_are_learnt(tmp_path: Path, name: str) -> None:
     # The two files say the same; each with one of the readers and with and without weights.
     recipe = "ngram" if name.endswith("csv") else "recurrent"
     options = {
-        "epochs": 8 if recipe == "ngram" else 16,
+        "epochs": 12 if recipe == "ngram" else 16,
         "select": "macro_f1",
         "balanced": recipe == "ngram",
     }
-    metrics, system = trained(tiny(recipe, data=data, training=options), tmp_path / "run")
+    model = {} if recipe == "ngram" else {"attention_dim": 8}
+    settings = tiny(recipe, data=data, model=model, training=options)
+    metrics, system = trained(settings, tmp_path / "run")
     assert system.labels == Labels(THREE, several=True)
     scores = metrics["validation"]
     assert scores["accuracy"] >= 80
     assert scores["macro_f1"] >= 90
     assert scores["micro_f1"] >= 90
-    assert [len(row) for row in scores["right_given_true"]] == [3, 3, 3]
     both, one = system.classify(["wonderful story about a boring film", "a wonderful film"])
     assert set(both.labels) == {"bad", "good"}
     assert one.labels == ("good",)
@@ -244,7 +245,8 @@ def test_every_vocabulary_is_learnt_from(tmp_path: Path, kind: str) -> None:
 NORMALIZERS = ["softmax", "sparsemax", "entmax15", "entmax", "hard"]
 POOLINGS = ["last", "mean", "max", "attention", "last_state", "multi_head"]
 CHOICES = [
-    *(("recurrent", {"pooling": pooling, "num_heads": 2}) for pooling in POOLINGS),
+    *(("recurrent", {"pooling": pooling}) for pooling in POOLINGS),
+    ("recurrent", {"pooling": "multi_head", "num_heads": 2}),
     *(("recurrent", {"pooling": pooling, "bidirectional": False}) for pooling in ("last", "mean")),
     ("recurrent", {"cell": "lstm", "num_layers": 2}),
     *(("recurrent", {"normalizer": normalizer}) for normalizer in NORMALIZERS),

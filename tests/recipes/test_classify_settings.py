@@ -3,7 +3,9 @@ from typing import Any
 
 import pytest
 
+from regard.data.files import DataError
 from regard.data.tokenizers import Tokenizer
+from regard.recipes.classify.parts import load_splits
 from regard.recipes.classify.settings import (
     READERS,
     RECIPES,
@@ -74,3 +76,30 @@ def test_the_article_is_as_it_was_published() -> None:
         embed_dim=100, hidden_dim=150, cell="gru", pooling="attention", attention_dim=50
     )
     assert dataclasses.replace(article.model, dropout=expected.dropout) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pooling": "max", "normalizer": "sparsemax"}, "model.normalizer goes with model.pooling"),
+        ({"pooling": "mean", "attention_dim": 8}, "model.attention_dim goes with model.pooling"),
+        ({"pooling": "attention", "num_heads": 2}, "model.num_heads goes with model.pooling"),
+    ],
+    ids=str,
+)
+def test_a_setting_that_would_do_nothing_is_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        RecurrentSettings(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"fold": 3}, "data.fold goes with data.name mr"),
+        ({"label": "stars"}, "data.text, data.label and data.separator go with data.train"),
+    ],
+    ids=str,
+)
+def test_a_choice_that_the_data_lack_is_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        load_splits(DataSettings(**changes))

@@ -29,9 +29,11 @@ def assert_close(found: Tensor, expected: Tensor) -> None:
 def test_the_loss_of_one_class_a_text_is_torchs(options: dict[str, Any]) -> None:
     logits = torch.randn(5, 3)
     module = nn.CrossEntropyLoss(
-        options.get("class_weights"), label_smoothing=options.get("label_smoothing", 0.0)
+        options.get("class_weights"),
+        label_smoothing=options.get("label_smoothing", 0.0),
+        reduction="none",
     )
-    assert_close(classification_loss(logits, CLASSES, **options), module(logits, CLASSES))
+    assert_close(classification_loss(logits, CLASSES, **options), module(logits, CLASSES).mean())
     assert classification_loss(logits, CLASSES, **options) > 0
 
 
@@ -49,8 +51,19 @@ def test_classes_of_one_output_may_count_more() -> None:
     weights = torch.tensor([0.5, 2.0])
     each = F.binary_cross_entropy_with_logits(logits[:, 0], target.float(), reduction="none")
     of_text = weights[target]
-    expected = (each * of_text).sum() / of_text.sum()
+    expected = (each * of_text).mean()
     assert_close(classification_loss(logits, target, class_weights=weights), expected)
+
+
+def test_a_text_of_a_rare_class_counts_more_in_whatever_batch() -> None:
+    logits, target = torch.randn(6, 2), torch.tensor([0, 0, 0, 1, 1, 1])
+    weights = torch.tensor([0.5, 3.0])
+    whole = classification_loss(logits, target, class_weights=weights)
+    halves = [
+        classification_loss(logits[part], target[part], class_weights=weights)
+        for part in (slice(0, 3), slice(3, 6))
+    ]
+    assert_close(whole, sum(halves) / 2)
 
 
 def test_the_loss_of_several_labels_is_the_mean_over_all_labels() -> None:

@@ -70,11 +70,6 @@ def test_labels_are_scored_by_the_definitions() -> None:
     assert scores["macro_f1"] == pytest.approx(100 * sum(map(f1, by_label)) / 3, abs=1e-4)
     together = [pair for pairs in by_label for pair in pairs]
     assert scores["micro_f1"] == pytest.approx(100 * f1(together), abs=1e-4)
-    counts = [
-        [sum(a and b for a, b in pairs), sum(b for _, b in pairs), sum(a for a, _ in pairs)]
-        for pairs in by_label
-    ]
-    assert scores["right_given_true"] == counts
 
 
 def test_the_calibration_of_labels_is_that_of_every_label_alone() -> None:

@@ -91,6 +91,8 @@ def _refuse(given: Any, kind: str, *flags: str) -> None:
 def _of_classifier(given: Any, settings: ClassifySettings) -> tuple[str, dict[str, Any]]:
     _refuse(given, "classifier", "pairs", "beam", "length_penalty")
     system = load_as(ClassificationSystem, given.run, device=given.device)
+    if given.texts is not None and given.folder is not None:
+        raise UsageError("--folder says where the run's own data lies; leave it out with --texts")
     if given.texts is not None:
         title, texts = str(given.texts), classify_parts.load_texts(given.texts, settings.data)
     else:

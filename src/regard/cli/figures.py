@@ -45,7 +45,7 @@ def figures_table(metrics: dict[str, Any]) -> Table:
     table = Table(caption="\n".join(filter(None, caption)), caption_justify="left")
     table.add_column("")
     for name in splits:
-        table.add_column(name, justify="right")
+        table.add_column(Text(name), justify="right")
     for key, label, form in ROWS:
         if any(key in metrics[name] for name in splits):
             cells = [
@@ -61,7 +61,9 @@ def confusion_table(names: list[str], confusion: list[list[int]]) -> Table:
     Of more than a dozen classes, those that were confused most often.
     """
     if len(names) <= MOST_CLASSES:
-        table = Table("true class", *names, title="taken for", title_justify="left")
+        table = Table("true class", title="taken for", title_justify="left")
+        for name in names:
+            table.add_column(Text(name))
         for name, row in zip(names, confusion, strict=True):
             table.add_row(Text(name), *map(str, row))
         return table

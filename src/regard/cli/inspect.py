@@ -42,7 +42,7 @@ def run(words: list[str]) -> int:
     parser.add_argument("run", type=Path, help="a run directory of regard train")
     parser.add_argument("text", nargs="*", type=str, default=[], help="texts to look into")
     parser.add_argument(
-        "--beam", type=int, default=5, help="of a translator: hypotheses at once; 1 is greedy"
+        "--beam", type=int | None, help="of a translator: hypotheses at once, 5 if not given"
     )
     parser.add_device()
     parser.add_argument("--html", type=Path | None, help="write the pictures to a page")
@@ -57,9 +57,13 @@ def run(words: list[str]) -> int:
     system = load(given.run, device=given.device)
     examples: list[report.Example] | list[report.TextExample]
     if isinstance(system, ClassificationSystem):
+        if given.beam is not None:
+            raise UsageError(f"{given.run} holds a classifier, which --beam is not for")
         examples = _looks(console, system, given.text)
     else:
-        examples = _alignments(console, system, given.text, given.beam)
+        examples = _alignments(
+            console, system, given.text, given.beam if given.beam is not None else 5
+        )
     if given.html is not None:
         report.save(report.Report(str(given.run), examples), given.html)
         console.print(f"wrote {given.html}", markup=False, soft_wrap=True)
@@ -101,7 +105,7 @@ def _alignments(
 def _print_run(console: Console, directory: RunDirectory) -> None:
     settings = read_settings(directory)
     figures = kept_figures(directory)
-    table = Table("setting", "value", title=str(directory.path), title_justify="left")
+    table = Table("setting", "value", title=Text(str(directory.path)), title_justify="left")
     for group, chosen in vars(settings).items():
         for name, value in vars(chosen).items():
             table.add_row(f"{group}.{name}", Text(str(value)))

@@ -104,7 +104,7 @@ def read_labelled(
         return read_folder(path)
 
     def read() -> Iterator[Labelled]:
-        for where, (words, value) in read_rows(path, (text, label), usual=(TEXT, LABEL)):
+        for where, (words, value) in read_rows(path, (text, label), usual=()):
             yield Labelled(text_of(words, text, where), _labels(value, label, where, separator))
 
     return LabelledText(read, str(path)).check()

@@ -27,7 +27,7 @@ def read_rows(path: StrPath, names: Sequence[str], *, usual: Sequence[str]) -> I
     All but parquet may be compressed and end in `.gz`. `.tsv` and `.txt` are split at tabs and know
     no quotes. Their first row, and that of a `.csv`, is a header if it holds one of `names`;
     without a header the first columns count, which is refused if other names than the usual are
-    asked for. A blank line is a row without values.
+    asked for, and so always if none are usual. A blank line is a row without values.
 
     Raises:
         DataError: if the file cannot be read, a column is missing, or a row is malformed; but for
@@ -92,20 +92,24 @@ _DELIMITED: dict[str, Callable[[Path], Iterator[tuple[int, list[str]]]]] = {
 def _delimited(
     rows: Iterable[tuple[int, list[str]]], path: Path, names: Sequence[str], *, is_usual: bool
 ) -> Iterator[Row]:
-    columns = list(range(len(names)))
-    for index, (number, row) in enumerate(rows):
+    columns: list[int] = []
+    for number, row in rows:
         where = f"{path}, line {number}"
-        if index == 0 and not (is_usual and not set(names) & set(row)):
-            columns = [_position(name, row, str(path)) for name in names]
-        elif not any(field.strip() for field in row):
+        if not any(field.strip() for field in row):
             yield Row(where, (None,) * len(names))
-        elif len(row) <= max(columns):
+            continue
+        is_first = not columns
+        if is_first and is_usual and not set(names) & set(row):
+            columns = list(range(len(names)))
+        elif is_first:
+            columns = [_position(name, row, str(path)) for name in names]
+            continue
+        if len(row) <= max(columns):
             raise DataError(
                 f"{where}: found {len(row)} column{'s' * (len(row) != 1)},"
                 f" expected at least {max(columns) + 1}"
             )
-        else:
-            yield Row(where, tuple(row[column] for column in columns))
+        yield Row(where, tuple(row[column] for column in columns))
 
 
 def _position(name: str, columns: Sequence[str], where: str) -> int:

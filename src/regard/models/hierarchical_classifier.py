@@ -195,7 +195,8 @@ def _places(of: Int[Tensor, " items"], counts: Int[Tensor, " owners"]) -> Int[Te
 
 def _sizes(lengths: Int[Tensor, " sentences"]) -> Int[Tensor, " sentences"]:
     """Return which power of two holds each length: sentences of one are padded at most to twice."""
-    return lengths.double().log2().ceil().long()
+    powers = 2 ** torch.arange(32, device=lengths.device)
+    return torch.bucketize(lengths, powers)
 
 
 def _by_size(lengths: Int[Tensor, " sentences"]) -> Int[Tensor, " sentences"]:

@@ -210,6 +210,8 @@ class LastStateAttention(Pooling):
         input_dim: width of the sequence.
         output_dim: width of the result.
         score: between the last state and each state; bilinear if not given.
+        bidirectional: the second half of the features has been read from the end to the beginning;
+            the last state has it from the first position.
         dropout: the probability that a weight is dropped in training.
 
     Source: Luong et al. 2015, eq. 5, with the last state in the place of the decoder's.
@@ -226,9 +228,11 @@ class LastStateAttention(Pooling):
         *,
         score: ScoreModule | None = None,
         normalizer: Normalizer = softmax,
+        bidirectional: bool = False,
         dropout: float = 0.0,
     ) -> None:
         super().__init__(input_dim, output_dim)
+        self.bidirectional = bidirectional
         score = BilinearScore(input_dim, input_dim) if score is None else score
         self.attention = Attention(score, normalizer, dropout=dropout)
         self.output = nn.Linear(2 * input_dim, output_dim, bias=False)
@@ -240,7 +244,7 @@ class LastStateAttention(Pooling):
     ) -> Float[Tensor, "batch output_dim"]:
         """Merge the last of `lengths` states with its context; an empty sequence gives 0."""
         mask = real_positions(sequence, lengths)
-        state = last_state(sequence, lengths)
+        state = last_state(sequence, lengths, bidirectional=self.bidirectional)
         context = self.attention(state, self.attention.memory(sequence, sequence, mask))
         merged = torch.cat([context, state], dim=-1).squeeze(-2)
         return torch.tanh(self.output(merged))
@@ -253,4 +257,5 @@ class LastStateAttention(Pooling):
         """Return how much the last state attends to each, without dropout."""
         mask = real_positions(sequence, lengths)
         memory = self.attention.memory(sequence, sequence, mask)
-        return self.attention.weights(last_state(sequence, lengths), memory)
+        state = last_state(sequence, lengths, bidirectional=self.bidirectional)
+        return self.attention.weights(state, memory)

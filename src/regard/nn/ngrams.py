@@ -7,13 +7,13 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from regard.functional import masks
-from regard.interfaces import PAD, Tokens
+from regard.interfaces import PAD, UNK, Tokens
 
 __all__ = ["Ngrams"]
 
 
 class Ngrams(nn.Module):
-    r"""Number the known n-grams of texts; 0 is none.
+    r"""Number the known n-grams of texts; 0 is none. An unknown word is in no known one.
 
     A word has the number of its id. A longer n-gram has the key
     $\text{number of all but its last word} \cdot \text{vocab} + \text{last word}$; those whose key
@@ -51,7 +51,7 @@ class Ngrams(nn.Module):
         """Return the number of the n-gram of each length that begins at each position."""
         ids = text.ids.long()  # keys are too large for narrower integers
         real = masks.padding(text.lengths.to(ids.device), ids.shape[1]).squeeze(-2)
-        numbers = [ids.masked_fill(~real, PAD)]
+        numbers = [ids.masked_fill(~real | (ids == UNK), PAD)]
         first = self.vocab
         for level, keys in enumerate(self.keys, start=1):
             numbers.append(self._numbers(keys, first, self.keys_of(numbers[-1], numbers[0], level)))

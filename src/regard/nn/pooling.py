@@ -165,13 +165,16 @@ def real_positions(
 
 
 def last_state(
-    sequence: Float[Tensor, "batch length input_dim"], lengths: Int[Tensor, " batch"] | None
+    sequence: Float[Tensor, "batch length input_dim"],
+    lengths: Int[Tensor, " batch"] | None,
+    *,
+    bidirectional: bool = False,
 ) -> Float[Tensor, "batch 1 input_dim"]:
     """Return the last real state of each sequence; 0 of an empty one.
 
     Source: see `LastPooling`.
     """
-    last: Tensor = LastPooling(sequence.shape[-1])(sequence, lengths)
+    last: Tensor = LastPooling(sequence.shape[-1], bidirectional=bidirectional)(sequence, lengths)
     return last.unsqueeze(1)
 
 

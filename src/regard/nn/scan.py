@@ -126,7 +126,8 @@ def scan(
     Source: that of the cell.
     Cost: linear in the number of rows.
     """
-    states: Tensor = _Scan.apply(rows, *weights, cell, counts)  # type: ignore[no-untyped-call]
+    learns = torch.is_grad_enabled() and any(part.requires_grad for part in (rows, *weights))
+    states: Tensor = _Scan.apply(rows, *weights, cell, counts, learns)  # type: ignore[no-untyped-call]
     return states
 
 
@@ -151,6 +152,7 @@ class _Scan(torch.autograd.Function):
         bias: Tensor,
         cell: Cell,
         counts: list[int],
+        learns: bool,
     ) -> Tensor:
         num_hidden = of_state.shape[-1]
         size = (*rows.shape[:2], num_hidden)
@@ -169,7 +171,8 @@ class _Scan(torch.autograd.Function):
                 last = cell.step(now, last)
                 for state, new in zip(states, last, strict=True):
                     state[:, step] = new
-            kept.append(gates)
+            if learns:
+                kept.append(gates)
         ctx.cell, ctx.counts = cell, counts
         ctx.save_for_backward(rows, of_input, of_state, *states, *kept)
         return states[0]
@@ -201,7 +204,7 @@ class _Scan(torch.autograd.Function):
             grads[1].baddbmm_(of_rows.mT, rows[:, chunk.rows])
             grads[2].baddbmm_(slopes[:, :, cell.of_state].flatten(-2).mT, before[0])
             of_bias += slopes[:, :, :4].flatten(-2).sum(dim=1)
-        return (*grads, of_bias, None, None)
+        return (*grads, of_bias, None, None, None)
 
 
 def _chunks(counts: list[int]) -> list[_Chunk]:

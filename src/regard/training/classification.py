@@ -67,6 +67,8 @@ class ClassificationTraining(Training):
         logits = self.model(batch.text)
         self.validation_loss.update(classification_loss(logits, batch.target), len(logits))
         found = probabilities(logits, several=batch.target.is_floating_point())
+        if batch.target.is_floating_point():
+            found = (found >= 0.5).long()
         for metric in (self.validation_accuracy, self.validation_macro_f1):
             metric.update(found, batch.target.long())
         self.log("validation_loss", self.validation_loss, prog_bar=True)
@@ -98,7 +100,12 @@ def classification_loss(
         return F.binary_cross_entropy_with_logits(logits, smoothed, pos_weight=class_weights)
     if logits.shape[-1] == 1:  # the first class has logit 0
         logits = torch.cat([torch.zeros_like(logits), logits], dim=-1)
-    return F.cross_entropy(logits, target, class_weights, label_smoothing=label_smoothing)
+    # A plain mean: torch's own divides by the weights of the batch, so that one of a rare class
+    # alone would count no more than another.
+    losses = F.cross_entropy(
+        logits, target, class_weights, label_smoothing=label_smoothing, reduction="none"
+    )
+    return losses.mean()
 
 
 def probabilities(

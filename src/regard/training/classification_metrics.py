@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 from torchmetrics.functional.classification import (
@@ -52,13 +51,10 @@ def score_labels(
     target, num_labels = target.long(), len(names)
     given = (probabilities >= 0.5).long()
     error = binary_calibration_error(probabilities.flatten(), target.flatten(), n_bins=15)
-    by_label = torch.stack([(given & target).sum(0), given.sum(0), target.sum(0)], dim=1)
     return {
-        "accuracy": 100 * float(multilabel_exact_match(probabilities, target, num_labels)),
-        "micro_f1": 100
-        * float(multilabel_f1_score(probabilities, target, num_labels, average="micro")),
-        "macro_f1": 100 * float(multilabel_f1_score(probabilities, target, num_labels)),
+        "accuracy": 100 * float(multilabel_exact_match(given, target, num_labels)),
+        "micro_f1": 100 * float(multilabel_f1_score(given, target, num_labels, average="micro")),
+        "macro_f1": 100 * float(multilabel_f1_score(given, target, num_labels)),
         "calibration_error": 100 * float(error),
         "classes": names,
-        "right_given_true": by_label.tolist(),
     }

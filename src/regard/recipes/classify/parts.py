@@ -111,7 +111,13 @@ def load_splits(settings: DataSettings) -> LabelledSplits:
     Raises:
         DataError: it cannot be used.
     """
+    if settings.fold and (settings.train is not None or settings.name != "mr"):
+        raise DataError("data.fold goes with data.name mr, which has no test set of its own")
     if settings.train is None:
+        if (settings.text, settings.label, settings.separator) != ("text", "label", None):
+            raise DataError(
+                "data.text, data.label and data.separator go with data.train; it is not given"
+            )
         if settings.validation is not None or settings.test is not None:
             raise DataError("data.validation and data.test go with data.train; it is not given")
         return load_named_labelled(settings.name, settings.folder, fold=settings.fold)
@@ -209,7 +215,9 @@ def _pooling(chosen: RecurrentSettings, states_dim: int) -> Pooling:
         return MaxPooling(states_dim)
     normalizer = NORMALIZERS[chosen.normalizer]()
     if chosen.pooling == "last_state":
-        return LastStateAttention(states_dim, states_dim, normalizer=normalizer)
+        return LastStateAttention(
+            states_dim, states_dim, normalizer=normalizer, bidirectional=chosen.bidirectional
+        )
     if chosen.pooling == "multi_head":
         return MultiHeadAttentionPooling(states_dim, chosen.num_heads, normalizer=normalizer)
     return AttentionPooling(states_dim, chosen.attention_dim, normalizer=normalizer)

@@ -74,10 +74,15 @@ class ClassificationSystem:
         return list(self.iterate(texts))
 
     def iterate(self, texts: Sequence[str]) -> Iterator[Prediction]:
-        """Classify like `classify`, giving each result as soon as those before it are done."""
+        """Classify like `classify`, giving each result as soon as those before it are done.
+
+        Raises:
+            TypeError: there is one text instead of several.
+        """
+        _check_several(texts)
         for first in range(0, len(texts), 16 * TEXTS_AT_ONCE):
             ids = self.encoder.encode(texts[first : first + 16 * TEXTS_AT_ONCE])
-            yield from map(self._prediction, self.probabilities(ids), map(len, ids))
+            yield from map(self._prediction, self.probabilities(ids), map(_num_words, ids))
 
     @torch.no_grad()
     def probabilities(self, texts: Sequence[Sequence[int]]) -> Float[Tensor, "texts classes"]:
@@ -92,15 +97,23 @@ class ClassificationSystem:
         return found
 
     def look(self, texts: Sequence[str]) -> Iterator[Look]:
-        """Classify texts one after another, and say how much each token counted."""
-        classifier = cast(Classifier, self.model.eval())
+        """Classify texts one after another, and say how much each token counted.
+
+        Raises:
+            TypeError: there is one text instead of several.
+        """
+        _check_several(texts)
+        classifier = cast(Classifier, self.model)
         for text in texts:
             [ids] = self.encoder.encode([text])
             [probable] = self.probabilities([ids])
             [[read, _]] = self._batches([ids])
+            was_training = self.model.training
+            self.model.eval()
             with torch.no_grad():
                 weights = classifier.weights(read)[0].float().cpu()
-            yield self._look(text, ids, weights, self._prediction(probable, len(ids)))
+            self.model.train(was_training)
+            yield self._look(text, ids, weights, self._prediction(probable, _num_words(ids)))
 
     def _look(self, text: str, ids: list[int], weights: Tensor, prediction: Prediction) -> Look:
         """Leave the ends of sentences out, which are no words."""
@@ -127,6 +140,15 @@ class ClassificationSystem:
         else:
             chosen = (ordered[0],)
         return Prediction(chosen, by_label, num_read)
+
+
+def _num_words(ids: Sequence[int]) -> int:
+    return sum(id_ != EOS for id_ in ids)
+
+
+def _check_several(texts: Sequence[str]) -> None:
+    if isinstance(texts, str):
+        raise TypeError("expected a list of texts, got one text; put it into a list")
 
 
 def classifier_settings(run: RunDirectory) -> ClassifySettings:
