@@ -69,7 +69,7 @@ def test_every_reader_has_a_recipe_of_its_name() -> None:
         assert isinstance(RECIPES[name].model, kind)
 
 
-def test_the_article_is_as_it_was_published() -> None:
+def test_the_article_has_the_sizes_that_were_published() -> None:
     article = RECIPES["article"]
     assert (article.vocabulary.size, article.data.max_len) == (10_000, 250)
     expected = RecurrentSettings(

@@ -30,8 +30,8 @@ def run(words: list[str]) -> int:
             words="train classify",
             description=DESCRIPTION,
             recipes=RECIPES,
-            about_recipes="what reads the text: attention over n-grams, a recurrent network (or "
-            "just as in the article on IMDB), convolutions, words in sentences, or a Transformer",
+            about_recipes="what reads the text: attention over n-grams, a recurrent network (also "
+            "in the sizes of the article on IMDB), convolutions, words in sentences, a Transformer",
             run=_run,
             following='  regard classify {run} "what a wonderful film" --show',
         ),

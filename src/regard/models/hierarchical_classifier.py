@@ -14,7 +14,7 @@ from regard.functional import masks
 from regard.interfaces import EOS, PAD, Tokens
 from regard.nn.attention_pooling import AttentionPooling
 from regard.nn.embedding import word_embedding
-from regard.nn.pooling import Pooling
+from regard.nn.pooling import Pooling, check_pooled_width
 from regard.nn.recurrent import RecurrentLayers
 
 __all__ = ["HierarchicalClassifier"]
@@ -117,11 +117,7 @@ class _Level(nn.Module):
         self.encoder = RecurrentLayers(input_dim, hidden_dim, cell=cell)
         states_dim = self.encoder.output_dim
         self.pooling = AttentionPooling(states_dim, states_dim) if pooling is None else pooling
-        if self.pooling.input_dim != states_dim:
-            raise ValueError(
-                f"the states to be pooled are {states_dim} wide; got a pooling of vectors that are "
-                f"{self.pooling.input_dim} wide"
-            )
+        check_pooled_width(self.pooling, states_dim)
 
     def forward(self, sequence: Tensor, lengths: Tensor) -> Float[Tensor, "batch width"]:
         states, _ = self.encoder(sequence, lengths)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from regard.interfaces import Tokens
 from regard.nn.attention_pooling import AttentionPooling
 from regard.nn.embedding import word_embedding
-from regard.nn.pooling import Pooling
+from regard.nn.pooling import Pooling, check_pooled_width
 from regard.nn.recurrent import RecurrentLayers
 
 __all__ = ["RecurrentClassifier"]
@@ -62,11 +62,7 @@ class RecurrentClassifier(nn.Module):
         )
         states_dim = self.encoder.output_dim
         self.pooling = AttentionPooling(states_dim, 50) if pooling is None else pooling
-        if self.pooling.input_dim != states_dim:
-            raise ValueError(
-                f"the states to be pooled are {states_dim} wide; got a pooling of vectors that are "
-                f"{self.pooling.input_dim} wide"
-            )
+        check_pooled_width(self.pooling, states_dim)
         self.output = nn.Linear(self.pooling.output_dim, num_outputs)
         self.dropout = nn.Dropout(dropout)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from regard.functional import masks
 from regard.interfaces import PAD, Tokens
 from regard.nn.attention_pooling import AttentionPooling
-from regard.nn.pooling import Pooling
+from regard.nn.pooling import Pooling, check_pooled_width
 from regard.nn.transformer import EncoderLayer
 
 __all__ = ["TransformerClassifier"]
@@ -68,11 +68,7 @@ class TransformerClassifier(nn.Module):
             self.first = nn.Parameter(torch.randn(embed_dim))
         else:
             self.pooling = AttentionPooling(embed_dim, embed_dim) if pooling is None else pooling
-            if self.pooling.input_dim != embed_dim:
-                raise ValueError(
-                    f"the vectors to be pooled are {embed_dim} wide; got a pooling of vectors that "
-                    f"are {self.pooling.input_dim} wide"
-                )
+            check_pooled_width(self.pooling, embed_dim)
         pooled_dim = embed_dim if self.pooling is None else self.pooling.output_dim
         self.output = nn.Linear(pooled_dim, num_outputs)
         self.dropout = nn.Dropout(dropout)

@@ -7,7 +7,15 @@ from torch import Tensor, nn
 from regard.functional import masks
 from regard.functional.precision import at_least_float32
 
-__all__ = ["LastPooling", "MaxPooling", "MeanPooling", "Pooling", "last_state", "real_positions"]
+__all__ = [
+    "LastPooling",
+    "MaxPooling",
+    "MeanPooling",
+    "Pooling",
+    "check_pooled_width",
+    "last_state",
+    "real_positions",
+]
 
 
 class Pooling(nn.Module):
@@ -150,6 +158,21 @@ class MaxPooling(_SelectivePooling):
     def _positions(self, sequence: Tensor, real: Tensor) -> Tensor:
         allowed = sequence.masked_fill(~real.transpose(1, 2), -torch.inf)
         return allowed.argmax(dim=1, keepdim=True)
+
+
+def check_pooled_width(pooling: Pooling, width: int) -> None:
+    """Make sure that a pooling fits what it is to pool.
+
+    Source: the convention of this module.
+
+    Raises:
+        ValueError: it is of another width.
+    """
+    if pooling.input_dim != width:
+        raise ValueError(
+            f"the vectors to be pooled are {width} wide; got a pooling of vectors that are "
+            f"{pooling.input_dim} wide"
+        )
 
 
 def real_positions(

@@ -327,4 +327,4 @@ RECIPES = {
     "hierarchical": ClassifySettings(model=HierarchicalSettings()),
     "transformer": ClassifySettings(model=TransformerSettings()),
 }
-"""Settings that go well together: one for each reader, and the article's own."""
+"""Settings that go well together: one for each reader, and the article's sizes."""
