@@ -16,7 +16,7 @@ from torch import Tensor
 from regard import biases, masks, normalizers, rotary, scores
 from regard import nn as layers
 from regard.interfaces import Normalizer
-from regard.kernels import local
+from regard.kernels import Weights, local
 from tests.drawing import Draw, draws
 
 WIDTH = 4
@@ -26,19 +26,22 @@ NOT_MECHANISMS = {
     "Pooling",  # what the poolings have in common
     "ScoreModule",  # what the score modules have in common
     "alibi_slopes",  # a part of alibi
-    "attention_weights",  # what local attention reads by; so the next two
+    "attention_weights",  # what local attention reads by; so its other weights
     "biased_attention_weights",
+    "biased_weights_on_demand",
     "Window",  # a mask that is not spelt out; `dense` spells it out
     "check_boolean",  # of masks
     "check_window",  # of masks
     "combine",  # of masks
     "damped_attention_weights",
+    "damped_weights_on_demand",
     "dense",  # of masks
     "gumbel_hardmax",  # draws; what it promises stands in test_hard_weights.py
     "offsets",  # what masks and biases begin with
     "predicted_centre",  # a part of local attention
     "project",  # a part of bilinear, additive and concat
     "relative_buckets",  # a part of relative_position
+    "weights_on_demand",
 }
 
 
@@ -237,6 +240,11 @@ class LocalCase:
     def weigh(self) -> Callable[..., Tensor]:
         """Return the weights of query, key and centre."""
         return getattr(local, f"{self.id}_weights")
+
+    @property
+    def on_demand(self) -> Callable[..., Weights]:
+        """Return those weights of query, key and centre, to be asked for in part."""
+        return getattr(local, f"{self.id.removesuffix('attention')}weights_on_demand")
 
 
 LOCAL = [

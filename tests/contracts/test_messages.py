@@ -314,8 +314,15 @@ def weights_around(centre: Tensor, half_width: int = 2, **options: Any) -> Tenso
     return local.damped_attention_weights(*vectors, centre, half_width=half_width, **options)
 
 
-@pytest.mark.parametrize("call", [around, weights_around], ids=lambda call: call.__name__)
-def test_what_is_around_a_centre_must_fit(call: Callable[..., Tensor]) -> None:
+def on_demand_around(centre: Tensor, half_width: int = 2, **options: Any) -> object:
+    vectors = zeros(2, 3, 4), zeros(2, 5, 4)
+    return local.damped_weights_on_demand(*vectors, centre, half_width=half_width, **options)
+
+
+@pytest.mark.parametrize(
+    "call", [around, weights_around, on_demand_around], ids=lambda call: call.__name__
+)
+def test_what_is_around_a_centre_must_fit(call: Callable[..., object]) -> None:
     said = r"^centre must broadcast to \(batch=2, query=3\), a position for each query; got \(2,\)$"
     with pytest.raises(ValueError, match=said):
         call(zeros(2))

@@ -23,7 +23,15 @@ from regard.interfaces import Normalizer
 from regard.kernels.call import Call, take_apart
 from regard.kernels.dispatch import weigh
 
-__all__ = ["TopKeys", "Weights", "given_weights", "weights_on_demand"]
+__all__ = [
+    "OfCall",
+    "OfHeads",
+    "TopKeys",
+    "Weights",
+    "chosen",
+    "given_weights",
+    "weights_on_demand",
+]
 
 COMPARISONS = (
     scores.inner_product,
@@ -75,7 +83,7 @@ class Weights(ABC):
         return self._of_heads(_counted_from_0("head", heads, self.shape[-3], self._device))
 
     def _of_heads(self, index: Tensor) -> "Weights":
-        return _OfHeads(self, index)
+        return OfHeads(self, index)
 
     @abstractmethod
     def all(self) -> Float[Tensor, "*batch query key"]:
@@ -127,7 +135,7 @@ class Weights(ABC):
             yield self.rows(rows)
 
 
-class _OfCall(Weights):
+class OfCall(Weights):
     """Weights computed from what was asked, its query and key projected once."""
 
     def __init__(self, call: Call) -> None:
@@ -139,10 +147,14 @@ class _OfCall(Weights):
         return self._call.query.device
 
     def rows(self, queries: Sequence[int] | Tensor) -> Tensor:
-        call, (num_queries, num_keys) = self._call, self.shape[-2:]
-        index = _counted_from_0("query", queries, num_queries, self._device)
-        if _knows_queries(call.normalizer):
+        index = _counted_from_0("query", queries, self.shape[-2], self._device)
+        if _knows_queries(self._call.normalizer):
             return self.all().index_select(-2, index)
+        return weigh(self._of_rows(index))
+
+    def _of_rows(self, index: Tensor) -> Call:
+        """Return the call of some queries alone."""
+        call, (num_queries, num_keys) = self._call, self.shape[-2:]
         mask = masks.dense(
             _chosen_of_mask(call.mask, -2, index, num_queries),
             num_queries,
@@ -151,8 +163,8 @@ class _OfCall(Weights):
             device=self._device,
         )
         query = call.query.index_select(-2, index)
-        bias = _chosen(call.bias, -2, index, num_queries)
-        return weigh(call._replace(query=query, bias=bias, mask=mask))
+        bias = chosen(call.bias, -2, index, num_queries)
+        return call._replace(query=query, bias=bias, mask=mask)
 
     def _of_heads(self, index: Tensor) -> Weights:
         call = self._call
@@ -161,18 +173,18 @@ class _OfCall(Weights):
             return super()._of_heads(index)
         heads = -3, index, self.shape[-3]
         of_heads = call._replace(
-            query=_chosen(call.query, *heads),
-            key=_chosen(call.key, *heads),
-            bias=_chosen(call.bias, *heads),
+            query=chosen(call.query, *heads),
+            key=chosen(call.key, *heads),
+            bias=chosen(call.bias, *heads),
             mask=_chosen_of_mask(call.mask, *heads),
         )
-        return _OfCall(of_heads)
+        return OfCall(of_heads)
 
     def all(self) -> Tensor:
         return weigh(self._call)
 
 
-class _OfHeads(Weights):
+class OfHeads(Weights):
     """Some of the heads, taken from all."""
 
     def __init__(self, weights: Weights, index: Tensor) -> None:
@@ -239,7 +251,7 @@ def weights_on_demand(
     # There are no values; whoever weighs does not look at them.
     call = take_apart(query, key, key, score, bias, mask, normalizer)
     reference.check(reference.scores_shape(call.query, call.key), bias=bias, mask=mask)
-    return _OfCall(call)
+    return OfCall(call)
 
 
 def given_weights(weights: Float[Tensor, "*batch query key"]) -> Weights:
@@ -276,10 +288,10 @@ def _knows_queries(normalizer: Normalizer) -> bool:
 
 
 @overload
-def _chosen(tensor: Tensor, axis: int, index: Tensor, number: int) -> Tensor: ...
+def chosen(tensor: Tensor, axis: int, index: Tensor, number: int) -> Tensor: ...
 @overload
-def _chosen(tensor: None, axis: int, index: Tensor, number: int) -> None: ...
-def _chosen(tensor: Tensor | None, axis: int, index: Tensor, number: int) -> Tensor | None:
+def chosen(tensor: None, axis: int, index: Tensor, number: int) -> None: ...
+def chosen(tensor: Tensor | None, axis: int, index: Tensor, number: int) -> Tensor | None:
     """Take what the index names of so many, unless there is one for all."""
     if tensor is None or tensor.dim() < -axis or tensor.shape[axis] == 1 != number:
         return tensor
@@ -290,5 +302,5 @@ def _chosen_of_mask(
     mask: Tensor | Window | None, axis: int, index: Tensor, number: int
 ) -> Tensor | Window | None:
     if isinstance(mask, Window):
-        return mask._replace(mask=_chosen(mask.mask, axis, index, number))
-    return _chosen(mask, axis, index, number)
+        return mask._replace(mask=chosen(mask.mask, axis, index, number))
+    return chosen(mask, axis, index, number)

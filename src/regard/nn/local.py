@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from regard.functional.masks import Window
 from regard.functional.normalizers import softmax
 from regard.interfaces import Memory, Normalizer
-from regard.kernels import local
+from regard.kernels import Weights, local
 from regard.nn.attention import autocast, dropped
 from regard.nn.scores import ScoreModule
 
 __all__ = ["LocalAttention"]
 
 FORMS = {
-    "damped": (local.damped_attention, local.damped_attention_weights),
-    "biased": (local.biased_attention, local.biased_attention_weights),
+    "damped": (local.damped_attention, local.damped_weights_on_demand),
+    "biased": (local.biased_attention, local.biased_weights_on_demand),
 }
 """Contexts and weights."""
 
@@ -107,8 +107,14 @@ class LocalAttention(nn.Module):
         self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
     ) -> Float[Tensor, "*batch query key"]:
         """Return the weights of this reading, without dropout."""
-        _, weigh = FORMS[self.form]
-        return weigh(
+        return self.weights_on_demand(query, memory).all()
+
+    def weights_on_demand(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> Weights:
+        """Return the weights of this reading, without dropout, to be asked for in part."""
+        _, on_demand = FORMS[self.form]
+        return on_demand(
             self.score.project_query(query),
             memory.key,
             self.centre(query, memory),

@@ -8,8 +8,8 @@ Gaussian whose deviation is half of that. Hence three kinds:
     damped_attention    the weights are multiplied by it, and no longer sum to one (local-p)
     biased_attention    its logarithm is added to the scores, and normalised with them
 
-Each has its `..._weights`, for looking: all of query x key. The contexts cost what the keys within
-reach cost.
+Each has its `..._weights`, for looking: all of query x key; and its `..._on_demand`, for those of
+some queries, or what all say together. The contexts cost what the keys within reach cost.
 
 Positions count from 0. A centre may be any real number: gradients reach it through the Gaussian.
 That a key comes within reach, or leaves it, has none.
@@ -21,6 +21,11 @@ from regard.functional.local import (
     damped_attention_weights,
     predicted_centre,
 )
+from regard.kernels.local.on_demand import (
+    biased_weights_on_demand,
+    damped_weights_on_demand,
+    weights_on_demand,
+)
 from regard.kernels.local.reading import attention, biased_attention, damped_attention
 
 __all__ = [
@@ -28,7 +33,10 @@ __all__ = [
     "attention_weights",
     "biased_attention",
     "biased_attention_weights",
+    "biased_weights_on_demand",
     "damped_attention",
     "damped_attention_weights",
+    "damped_weights_on_demand",
     "predicted_centre",
+    "weights_on_demand",
 ]

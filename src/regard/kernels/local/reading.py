@@ -27,7 +27,7 @@ from regard.kernels.call import Call, take_apart
 from regard.kernels.dispatch import attend, forced
 from regard.kernels.local.around import Around, block_length, in_blocks, one_by_one
 
-__all__ = ["attention", "biased_attention", "damped_attention"]
+__all__ = ["attention", "biased_attention", "damped_attention", "spelt_out"]
 
 NARROW = 8
 """Where all keys are fewer times those within reach, the definition is faster."""
@@ -157,9 +157,7 @@ def _attend(call: Call, centre: Tensor, half_width: int, form: Form) -> Tensor:
     num_keys = 2 * half_width + 1
     way = _way(call, shape, num_keys)
     if way is None:
-        within = reach(call.query, call.key, centre, half_width, call.mask)
-        normalizer = form(call.normalizer, within.log_gaussian)
-        return attend(call._replace(mask=within.mask, normalizer=normalizer))
+        return attend(spelt_out(call, centre, half_width, form))
 
     centre = at_least_float32(centre).expand(shape[:-1])
     first = (centre.detach() - half_width).ceil().long()
@@ -168,6 +166,16 @@ def _attend(call: Call, centre: Tensor, half_width: int, form: Form) -> Tensor:
     normalizer = form(call.normalizer, within.log_gaussian)
     allowed = within.mask & _allowed(call, positions)
     return way(Around(call, positions, lambda scores: normalizer(scores, allowed)))
+
+
+def spelt_out(call: Call, centre: Tensor, half_width: int, form: Form) -> Call:
+    """Say with a mask and a normalizer for every query and key what a centre and a form say.
+
+    Source: see `regard.functional.local`.
+    """
+    within = reach(call.query, call.key, centre, half_width, call.mask)
+    normalizer = form(call.normalizer, within.log_gaussian)
+    return call._replace(mask=within.mask, normalizer=normalizer)
 
 
 def _way(call: Call, shape: torch.Size, num_keys: int) -> Callable[[Around], Tensor] | None:
