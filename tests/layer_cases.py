@@ -179,6 +179,12 @@ LAYERS = [
     LayerCase("MaxPooling", lambda: layers.MaxPooling(WIDTH), _read_pooled, learns=False),
     LayerCase("AttentionPooling", lambda: layers.AttentionPooling(WIDTH, 3), _read_pooled),
     LayerCase(
+        "AttentionPooling_additive",
+        lambda: layers.AttentionPooling(WIDTH, 3, score=layers.AdditiveScore(3, 3, 5)),
+        _read_pooled,
+        name="AttentionPooling",
+    ),
+    LayerCase(
         "AttentionPooling_hard",
         lambda: layers.AttentionPooling(
             WIDTH, 3, normalizer=layers.StraightThroughGumbel().eval()
@@ -318,7 +324,7 @@ CLASSIFIERS = [
             ),
             name="ConvolutionalClassifier",
         )
-        for pooling in ("max", "attention", "mean-query", "lstm-query")
+        for pooling in ("max", "attention", "mean_query", "lstm_query")
     ),
     ClassifierCase(
         "HierarchicalClassifier",

@@ -57,14 +57,16 @@ def test_a_training_says_what_it_scores_and_what_to_try_next(
 ) -> None:
     rows = make_reviews(60)
     train = write_reviews(tmp_path / "train.csv", rows)
-    with train.open("a", encoding="utf-8") as file:
-        file.write("a film,\n ,good\n\n,\n")
-    config = write_config(tmp_path / "config.yaml", "ngram", data={"train": train})
+    test = write_reviews(tmp_path / "test.csv", rows[:10])
+    for file in (train, test):
+        with file.open("a", encoding="utf-8") as more:
+            more.write("a film,\n ,good\n\n,\n")
+    config = write_config(tmp_path / "config.yaml", "ngram", data={"train": train, "test": test})
     run = tmp_path / "run"
     assert main(["train", "classify", "--config", str(config), "--run", str(run)]) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert "texts to learn from (" in printed
-    assert " without text or label left out)" in printed
+    assert "texts to learn from, " in printed
+    assert "10 to judge by (8 rows without text or label left out)" in printed
     assert "2 classes; vocabulary of " in printed
     assert "F1, mean over the classes" in printed
     assert "expected calibration error" in printed
@@ -79,6 +81,20 @@ def test_classify_prints_a_line_a_text(reviewer: str, capsys: pytest.CaptureFixt
     assert 0.5 <= float(sure) <= 1
     assert 0.5 <= float(other) <= 1
     assert len(sure) == len("0.1234")
+
+
+def test_a_label_does_not_break_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [row._replace(labels=(f"very\t{row.labels[0]}\nfilm",)) for row in make_reviews(60)]
+    train = write_reviews(tmp_path / "train.jsonl", rows)
+    run = RunDirectory(tmp_path / "run")
+    train_classifier(tiny("ngram", data={"train": train}), run, report=lambda line: None)
+    assert main(["classify", str(run.path), GOOD]) == 0
+    [[label, _]] = lines(capsys)
+    assert label == "very good film"
+    assert main(["classify", str(run.path), GOOD, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["labels"] == ["very\tgood\nfilm"]
 
 
 def test_classify_gives_a_line_for_a_line_of_a_file_and_of_standard_input(

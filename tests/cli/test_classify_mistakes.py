@@ -124,6 +124,7 @@ def test_a_label_unseen_in_training_is_named_before_training(part: str, refusal:
         ("evaluate RUN --beam 3", "RUN holds a classifier, which --beam is not for"),
         ("inspect RUN film --beam 3", "RUN holds a classifier, which --beam is not for"),
         ("evaluate RUN --texts a.csv --folder here", "--folder says where the run's own data lies"),
+        ("evaluate RUN --folder here", "RUN learnt from "),
         ("evaluate RUN --length_penalty 1", "RUN holds a classifier, which --length_penalty is n"),
         ("evaluate RUN --texts gone.csv", "gone.csv: no such file"),
         ("evaluate RUN --texts pairs.tsv", "pairs.tsv: "),

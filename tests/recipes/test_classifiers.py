@@ -53,7 +53,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     # An entmax and a hard reader among them, whose weights need other gradients.
     model: dict[str, dict[str, Any]] = {
         "recurrent": {"normalizer": "entmax"},
-        "convolutional": {"pooling": "lstm-query", "dropout": 0.0},
+        "convolutional": {"pooling": "lstm_query", "dropout": 0.0},
     }
     settings = tiny(
         request.param,

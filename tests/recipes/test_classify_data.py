@@ -243,6 +243,7 @@ def test_every_vocabulary_is_learnt_from(tmp_path: Path, kind: str) -> None:
 
 
 NORMALIZERS = ["softmax", "sparsemax", "entmax15", "entmax", "hard"]
+SCORES = ["dot", "scaled_dot", "cosine", "bilinear", "additive", "concat"]
 POOLINGS = ["last", "mean", "max", "attention", "last_state", "multi_head"]
 CHOICES = [
     *(("recurrent", {"pooling": pooling}) for pooling in POOLINGS),
@@ -254,9 +255,10 @@ CHOICES = [
     ("ngram", {"longest": 1}),
     *(
         ("convolutional", {"pooling": pooling})
-        for pooling in ("max", "attention", "mean-query", "lstm-query")
+        for pooling in ("max", "attention", "mean_query", "lstm_query")
     ),
     ("hierarchical", {"cell": "lstm", "normalizer": "sparsemax"}),
+    *(("hierarchical", {"score": score}) for score in SCORES),
     ("transformer", {"positions": "learned", "pooling": "first"}),
 ]
 

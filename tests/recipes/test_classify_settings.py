@@ -92,6 +92,15 @@ def test_a_setting_that_would_do_nothing_is_refused(changes: dict[str, Any], sai
         RecurrentSettings(**changes)
 
 
+def test_heads_divide_what_they_share() -> None:
+    with pytest.raises(ValueError, match="num_heads must divide the width of the states, 10; got"):
+        RecurrentSettings(pooling="multi_head", hidden_dim=5)
+    alone = RecurrentSettings(pooling="multi_head", hidden_dim=4, bidirectional=False)
+    assert alone.hidden_dim % alone.num_heads == 0
+    with pytest.raises(ValueError, match=r"num_heads must divide model\.embed_dim, 10; got 4"):
+        TransformerSettings(embed_dim=10)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

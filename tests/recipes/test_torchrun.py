@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import toy_reviews
 from tests.toy_language import make_pairs, write_config, write_pairs
 
 
@@ -54,6 +55,27 @@ def test_two_processes_train_one_model(tmp_path: Path, config: Path) -> None:
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text("utf-8"))
     assert metrics["epochs"] == 2
     assert metrics["test"]["perplexity"] < 10
+    # What was measured together is what one process measures alone.
+    logged = f"epoch {metrics['best_epoch']}/2  validation loss {metrics['validation']['loss']:.3f}"
+    assert logged in done.stdout
+
+
+def test_two_processes_train_one_classifier(tmp_path: Path) -> None:
+    reviews = toy_reviews.write_reviews(tmp_path / "train.csv", toy_reviews.make_reviews(200))
+    config = toy_reviews.write_config(
+        tmp_path / "config.yaml",
+        "recurrent",
+        data={"train": reviews, "test": reviews},
+        training={"epochs": 2, "devices": "auto"},
+    )
+    words = ["train", "classify", "--config", str(config), "--run_directory", str(tmp_path / "run")]
+    done = torchrun("tests.recipes.ranks", str(tmp_path), *words)
+    assert done.returncode == 0, done.stderr
+    told = [(tmp_path / rank).read_text("utf-8") for rank in ("0", "1")]
+    assert told[0].startswith("2 ")
+    assert told[0] == told[1]
+    assert done.stdout.count("texts to learn from") == 1
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text("utf-8"))
     # What was measured together is what one process measures alone.
     logged = f"epoch {metrics['best_epoch']}/2  validation loss {metrics['validation']['loss']:.3f}"
     assert logged in done.stdout

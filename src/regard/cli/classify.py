@@ -99,7 +99,11 @@ def _with_progress(found: Iterable[Prediction], total: int) -> Iterable[Predicti
 
 
 def _as_line(prediction: Prediction) -> str:
-    given = [f"{label}\t{prediction.probabilities[label]:.4f}" for label in prediction.labels]
+    # A label with a tab or a line's end in it would break the line; --json has it as it is.
+    given = [
+        f"{' '.join(label.split())}\t{prediction.probabilities[label]:.4f}"
+        for label in prediction.labels
+    ]
     return "\t".join(given)
 
 

@@ -126,7 +126,14 @@ def _of_translator(given: Any, settings: TranslateSettings) -> tuple[str, dict[s
 
 
 def _moved(data: Any, given: Any) -> Any:
-    return data if given.folder is None else dataclasses.replace(data, folder=given.folder)
+    if given.folder is None:
+        return data
+    if data.train is not None:
+        raise UsageError(
+            f"{given.run} learnt from {data.train}, and --folder is for data sets with a name; "
+            "score --texts or --pairs"
+        )
+    return dataclasses.replace(data, folder=given.folder)
 
 
 def _pairs(given: Any, settings: TranslateSettings) -> tuple[str, list[Pair]]:

@@ -15,7 +15,7 @@ from regard.training.run_directory import RunDirectory
 __all__ = ["Trainable", "train"]
 
 MAY_CHANGE = (
-    *("data.folder", "data.train", "data.validation", "data.test"),
+    *("data.folder", "data.train", "data.validation", "data.test", "vocabulary.vectors"),
     *("training.progress", "training.workers"),
 )
 """Settings that may differ when a run is resumed: where the same data lie now, what is shown."""

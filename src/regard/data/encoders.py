@@ -56,14 +56,12 @@ class SentenceEncoder:
     Args:
         max_len: tokens read of a text, `EOS` not counted; what is beyond is cut off.
         max_words: tokens of a sentence, `EOS` not counted; a longer one is divided.
-        max_sentences: sentences read of a text; what is beyond is cut off.
     """
 
     tokenizer: Tokenizer
     max_len: int | None = None
     keep: Keep = "first"
     max_words: int = 50
-    max_sentences: int | None = None
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         divided = [split_sentences(text) for text in texts]
@@ -82,8 +80,7 @@ class SentenceEncoder:
     def _joined(self, sentences: list[list[Item]], end: Item) -> list[Item]:
         read = _cut_sentences(sentences, self.max_len, self.keep)
         short = [part for sentence in read for part in _parts(sentence, self.max_words)]
-        kept = _cut(short, self.max_sentences, self.keep)
-        return [item for sentence in kept for item in (*sentence, end)]
+        return [item for sentence in short for item in (*sentence, end)]
 
 
 def _cut(items: list[Item], limit: int | None, keep: Keep) -> list[Item]:

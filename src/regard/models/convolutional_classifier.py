@@ -32,8 +32,8 @@ class ConvolutionalClassifier(nn.Module):
         widths: how many words a convolution sees.
         channels: how many features each width has.
         pooling: the maximum of each feature (max), attention with a learned query (attention), or
-            attention queried by the mean of the embeddings (mean-query) or by the last states of an
-            LSTM (lstm-query).
+            attention queried by the mean of the embeddings (mean_query) or by the last states of an
+            LSTM (lstm_query).
         attention_dim: width of a learned query, and of the LSTM in each direction.
         normalizer: of the attention, where there is any.
         dropout: on what is pooled.
@@ -52,7 +52,7 @@ class ConvolutionalClassifier(nn.Module):
         embed_dim: int = 100,
         widths: Sequence[int] = (3, 4, 5),
         channels: int = 100,
-        pooling: Literal["max", "attention", "mean-query", "lstm-query"] = "max",
+        pooling: Literal["max", "attention", "mean_query", "lstm_query"] = "max",
         attention_dim: int = 50,
         normalizer: Normalizer = softmax,
         dropout: float = 0.5,
@@ -109,9 +109,9 @@ def _sentence_vector(
     pooling: str, embed_dim: int, hidden_dim: int
 ) -> RecurrentLayers | MeanPooling | None:
     """Return what makes the query of a text, where its features are asked from outside."""
-    if pooling == "mean-query":
+    if pooling == "mean_query":
         return MeanPooling(embed_dim)
-    if pooling == "lstm-query":
+    if pooling == "lstm_query":
         return RecurrentLayers(embed_dim, hidden_dim, cell="lstm")
     return None
 

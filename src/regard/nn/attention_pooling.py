@@ -16,12 +16,13 @@ __all__ = ["AttentionPooling", "LastStateAttention", "MultiHeadAttentionPooling"
 class AttentionPooling(Pooling):
     r"""Pool a sequence with a learned query: which positions matter, whatever is asked.
 
-    $$u_t = \tanh(W h_t + b), \quad w = \operatorname{normalizer}(u \cdot q), \quad
-    c = \sum_t w_t h_t$$
+    $$u_t = \tanh(W h_t + b), \quad w = \operatorname{normalizer}(\operatorname{score}(q, u)),
+    \quad c = \sum_t w_t h_t$$
 
     Args:
         input_dim: width of the sequence.
         attention_dim: width of the learned query.
+        score: between the query and each u_t, both `attention_dim` wide; dot if not given.
         dropout: the probability that a weight is dropped in training.
 
     Source: Yang et al. 2016, eq. 5-7.
@@ -36,6 +37,7 @@ class AttentionPooling(Pooling):
         input_dim: int,
         attention_dim: int,
         *,
+        score: ScoreModule | None = None,
         normalizer: Normalizer = softmax,
         dropout: float = 0.0,
     ) -> None:
@@ -43,7 +45,8 @@ class AttentionPooling(Pooling):
         self.projection = nn.Linear(input_dim, attention_dim)
         self.query = nn.Parameter(torch.empty(attention_dim))
         nn.init.normal_(self.query, std=attention_dim**-0.5)
-        self.attention = Attention(DotScore(), normalizer, dropout=dropout)
+        score = DotScore() if score is None else score
+        self.attention = Attention(score, normalizer, dropout=dropout)
 
     def forward(
         self,

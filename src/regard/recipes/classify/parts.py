@@ -26,6 +26,7 @@ from regard.models.hierarchical_classifier import HierarchicalClassifier
 from regard.models.ngram_classifier import NgramClassifier
 from regard.models.recurrent_classifier import RecurrentClassifier
 from regard.models.transformer_classifier import TransformerClassifier
+from regard.nn import scores
 from regard.nn.attention_pooling import (
     AttentionPooling,
     LastStateAttention,
@@ -34,6 +35,7 @@ from regard.nn.attention_pooling import (
 from regard.nn.ngrams import Ngrams
 from regard.nn.normalizers import Entmax, StraightThroughGumbel
 from regard.nn.pooling import LastPooling, MaxPooling, MeanPooling, Pooling
+from regard.nn.scores import ScoreModule
 from regard.recipes.classify.settings import (
     ClassifySettings,
     ConvolutionalSettings,
@@ -64,6 +66,17 @@ NORMALIZERS: dict[str, Callable[[], Normalizer]] = {
     "entmax": Entmax,
     "hard": StraightThroughGumbel,
 }
+
+
+SCORES: dict[str, Callable[[int], ScoreModule]] = {
+    "dot": lambda dim: scores.DotScore(),
+    "scaled_dot": lambda dim: scores.ScaledDotScore(),
+    "cosine": lambda dim: scores.CosineScore(),
+    "bilinear": lambda dim: scores.BilinearScore(dim, dim),
+    "additive": lambda dim: scores.AdditiveScore(dim, dim, dim),
+    "concat": lambda dim: scores.ConcatScore(dim, dim, dim),
+}
+"""Between a learned query and what is compared with it, both so wide."""
 
 
 @dataclass(frozen=True)
@@ -239,8 +252,12 @@ def _convolutional(chosen: ConvolutionalSettings, vocab: int, num_outputs: int) 
 
 def _hierarchical(chosen: HierarchicalSettings, vocab: int, num_outputs: int) -> nn.Module:
     def pooling() -> Pooling:
-        normalizer = NORMALIZERS[chosen.normalizer]()
-        return AttentionPooling(2 * chosen.hidden_dim, chosen.attention_dim, normalizer=normalizer)
+        return AttentionPooling(
+            2 * chosen.hidden_dim,
+            chosen.attention_dim,
+            score=SCORES[chosen.score](chosen.attention_dim),
+            normalizer=NORMALIZERS[chosen.normalizer](),
+        )
 
     return HierarchicalClassifier(
         vocab=vocab,

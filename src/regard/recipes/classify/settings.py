@@ -105,6 +105,11 @@ def _check_goes_with(settings: Any, **poolings: tuple[str, ...]) -> None:
             )
 
 
+def _check_divides(num_heads: int, width: int, what: str) -> None:
+    if width % num_heads:
+        raise ValueError(f"model.num_heads must divide {what}, {width}; got {num_heads}")
+
+
 @dataclass(frozen=True)
 class RecurrentSettings:
     """A recurrent network, pooled; see `regard.models.RecurrentClassifier`.
@@ -145,6 +150,9 @@ class RecurrentSettings:
             num_heads=("multi_head",),
             normalizer=("attention", "last_state", "multi_head"),
         )
+        if self.pooling == "multi_head":
+            width = self.hidden_dim * (2 if self.bidirectional else 1)
+            _check_divides(self.num_heads, width, "the width of the states")
 
 
 @dataclass(frozen=True)
@@ -165,7 +173,7 @@ class ConvolutionalSettings:
     embed_dim: int = 100
     channels: int = 100
     widths: tuple[int, ...] = (3, 4, 5)
-    pooling: Literal["max", "attention", "mean-query", "lstm-query"] = "attention"
+    pooling: Literal["max", "attention", "mean_query", "lstm_query"] = "attention"
     attention_dim: int = 50
     normalizer: WeightsBy = "softmax"
     dropout: float = 0.5
@@ -190,6 +198,7 @@ class HierarchicalSettings:
         hidden_dim: width of the states, in each direction.
         attention_dim: width of the learned queries.
         cell: the recurrence at both levels.
+        score: how well a word or a sentence matches the learned query of its level.
         normalizer: from attention scores to weights, at both levels.
         dropout: share of activations dropped in training.
     """
@@ -198,6 +207,7 @@ class HierarchicalSettings:
     hidden_dim: int = 100
     attention_dim: int = 100
     cell: Literal["gru", "lstm"] = "gru"
+    score: Literal["dot", "scaled_dot", "cosine", "bilinear", "additive", "concat"] = "dot"
     normalizer: WeightsBy = "softmax"
     dropout: float = 0.2
 
@@ -233,6 +243,7 @@ class TransformerSettings:
             ("embed_dim", "num_layers", "num_heads", "feedforward_dim"), at_least(1)
         )
         check_limits(self, "model", dropout=SHARE, **widths)
+        _check_divides(self.num_heads, self.embed_dim, "model.embed_dim")
 
 
 @dataclass(frozen=True)

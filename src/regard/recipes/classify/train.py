@@ -171,11 +171,12 @@ def _prepare(
     if settings.vocabulary.vectors is not None and begins:
         found = use_vectors(model, settings.vocabulary.vectors, tokenizer)
         known = f" ({found:,} with pretrained vectors)"
-    skipped = f" ({splits.train.skipped:,} without text or label left out)"
+    skipped = sum(split.skipped for split in splits if split is not None)
+    left_out = f" ({skipped:,} rows without text or label left out)" if skipped else ""
     judging = "" if test is None else f", {len(test):,} to judge by"
     report(
-        f"{len(train):,} texts to learn from{skipped if splits.train.skipped else ''}, "
-        f"{len(validation):,} to choose by{judging}; {len(labels.names):,} classes; vocabulary of "
+        f"{len(train):,} texts to learn from, {len(validation):,} to choose by{judging}{left_out}; "
+        f"{len(labels.names):,} classes; vocabulary of "
         f"{tokenizer.vocab_size:,}{known}; {_num_parameters(model):,} parameters"
     )
     return _Prepared(parts, ClassificationSystem(model, encoder, labels), train, validation, test)
