@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 import regard
 from regard.data.tokenizers import Tokenizer
+from regard.decoding import Beam
 from regard.interfaces import Pair
 from regard.recipes.run import read_settings
 from regard.recipes.translate.system import TranslationSystem
@@ -92,7 +93,7 @@ def test_alignments_have_a_row_per_target_and_a_column_per_source_token(
     system: TranslationSystem, beam_size: int
 ) -> None:
     texts = [pair.source for pair in make_pairs(20, seed=1)]
-    for text, [best] in zip(texts, system.translate(texts, beam_size=beam_size), strict=True):
+    for text, [best] in zip(texts, system.translate(texts, Beam(beam_size)), strict=True):
         assert best.source_tokens == text.split()
         assert best.text == " ".join(best.target_tokens)
         assert best.alignment.shape == (len(best.target_tokens), len(best.source_tokens))
@@ -108,7 +109,7 @@ def test_translations_do_not_depend_on_their_company(system: TranslationSystem) 
 
 
 def test_several_translations_come_best_first(system: TranslationSystem) -> None:
-    [found] = system.translate(["ein rot haus"], beam_size=4, num_best=3)
+    [found] = system.translate(["ein rot haus"], Beam(4, num_best=3))
     assert len({best.text for best in found}) == 3
     assert [best.score for best in found] == sorted((best.score for best in found), reverse=True)
 
@@ -131,7 +132,7 @@ def test_nothing_is_translated_to_nothing(system: TranslationSystem) -> None:
 def test_a_very_long_line_is_cut_and_says_so(system: TranslationSystem) -> None:
     line = "ein haus " * 11_112
     assert len(line) > 100_000
-    [[best]] = system.translate([line], beam_size=2)
+    [[best]] = system.translate([line], Beam(2))
     assert len(best.source_tokens) == system.max_len == 20
     assert best.num_cut == 22_224 - 20
     assert best.alignment.shape == (len(best.target_tokens), 20)

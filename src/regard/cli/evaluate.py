@@ -77,6 +77,11 @@ def _parser() -> Parser:
         type=float | None,
         help="of a translator: above 0 favours longer; else the run's",
     )
+    parser.add_argument(
+        "--coverage_penalty",
+        type=float | None,
+        help="of a translator: above 0 favours looking at all of the source; else the run's",
+    )
     parser.add_device()
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
@@ -89,7 +94,7 @@ def _refuse(given: Any, kind: str, *flags: str) -> None:
 
 
 def _of_classifier(given: Any, settings: ClassifySettings) -> tuple[str, dict[str, Any]]:
-    _refuse(given, "classifier", "pairs", "beam", "length_penalty")
+    _refuse(given, "classifier", "pairs", "beam", "length_penalty", "coverage_penalty")
     system = load_as(ClassificationSystem, given.run, device=given.device)
     if given.texts is not None and given.folder is not None:
         raise UsageError("--folder says where the run's own data lies; leave it out with --texts")
@@ -110,7 +115,11 @@ def _of_classifier(given: Any, settings: ClassifySettings) -> tuple[str, dict[st
 
 def _of_translator(given: Any, settings: TranslateSettings) -> tuple[str, dict[str, Any]]:
     _refuse(given, "translator", "texts")
-    decoding = {"beam_size": given.beam, "length_penalty": given.length_penalty}
+    decoding = {
+        "beam_size": given.beam,
+        "length_penalty": given.length_penalty,
+        "coverage_penalty": given.coverage_penalty,
+    }
     asked = {name: value for name, value in decoding.items() if value is not None}
     settings = dataclasses.replace(
         settings,

@@ -12,6 +12,7 @@ from rich.text import Text
 from regard.cli.figures import kept_figures
 from regard.cli.parser import Parser, UsageError, require_text
 from regard.cli.pictures import alignment_of, cut_notice, shaded
+from regard.decoding import Beam
 from regard.inspection import report
 from regard.inspection.labels import token_label
 from regard.inspection.statistics import coverage, entropy, most_attended
@@ -88,7 +89,7 @@ def _looks(
 def _alignments(
     console: Console, system: TranslationSystem, texts: list[str], beam_size: int
 ) -> list[report.Example]:
-    found = [best for best, *_ in system.translate(texts, beam_size=beam_size)]
+    found = [best for best, *_ in system.translate(texts, Beam(beam_size))]
     for number, translation in enumerate(found, start=1):
         if translation.num_cut:
             print(cut_notice(number, translation), file=sys.stderr)

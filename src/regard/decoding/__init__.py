@@ -1,7 +1,23 @@
-"""Write sequences with any `StepDecoder`: greedily or with a beam, batched over sentences."""
+"""Write sequences with any `StepDecoder`: greedily, with a beam or by chance, in batches."""
 
 from regard.decoding.beam import beam_search
+from regard.decoding.constraints import Constrained
+from regard.decoding.coverage import rank_by_coverage
+from regard.decoding.diverse import diverse_beam_search
 from regard.decoding.greedy_search import greedy
+from regard.decoding.sampling import sample
+from regard.decoding.search import Beam, Sampling, Search
 from regard.decoding.unknown import replace_unknown
 
-__all__ = ["beam_search", "greedy", "replace_unknown"]
+__all__ = [
+    "Beam",
+    "Constrained",
+    "Sampling",
+    "Search",
+    "beam_search",
+    "diverse_beam_search",
+    "greedy",
+    "rank_by_coverage",
+    "replace_unknown",
+    "sample",
+]

@@ -329,7 +329,7 @@ RECIPES = {
     ),
     "recurrent": ClassifySettings(model=RecurrentSettings(dropout=0.5)),
     "article": ClassifySettings(
-        data=DataSettings(max_len=250),
+        data=DataSettings(max_len=250, keep="both"),
         vocabulary=VocabularySettings(size=10_000, min_frequency=1),
         model=RecurrentSettings(dropout=0.5),
         training=ClassificationTrainingSettings(epochs=3),

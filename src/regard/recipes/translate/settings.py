@@ -126,13 +126,21 @@ class DecodingSettings:
     Args:
         beam_size: hypotheses followed at once; 1 is greedy.
         length_penalty: above 0 favours longer translations (Wu et al. 2016).
+        coverage_penalty: above 0 favours those that look at all of the source (Wu et al. 2016).
     """
 
     beam_size: int = 5
     length_penalty: float = LENGTH_PENALTY
+    coverage_penalty: float = 0.0
 
     def __post_init__(self) -> None:
-        check_limits(self, "decoding", beam_size=at_least(1), length_penalty=at_least(0))
+        check_limits(
+            self,
+            "decoding",
+            beam_size=at_least(1),
+            length_penalty=at_least(0),
+            coverage_penalty=at_least(0),
+        )
 
 
 @dataclass(frozen=True)

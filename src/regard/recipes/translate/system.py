@@ -8,11 +8,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from regard.data.batching import source_batches
-from regard.data.encoding import encode_sources
+from regard.data.encoding import encode_sources, pad
 from regard.data.tokenizers import Tokenizer
-from regard.decoding import beam_search, greedy, replace_unknown
-from regard.decoding.lengths import LENGTH_PENALTY
-from regard.interfaces import EOS, Hypothesis, StepDecoder, Tokens
+from regard.decoding import Beam, Search, replace_unknown
+from regard.interfaces import EOS, UNK, Hypothesis, StepDecoder, Tokens
 from regard.recipes.kept import settings_kept
 from regard.recipes.translate.parts import make_model, read_tokenizers
 from regard.recipes.translate.settings import TranslateSettings
@@ -21,6 +20,8 @@ from regard.training.run_directory import RunDirectory
 __all__ = ["Translation", "TranslationSystem", "open_translator", "translator_settings"]
 
 SENTENCES_AT_ONCE, TOKENS_AT_ONCE = 256, 16_384
+
+GREEDY = Beam()
 
 
 class Translation(NamedTuple):
@@ -62,80 +63,64 @@ class TranslationSystem:
         self.max_len = max_len
 
     def translate(
-        self,
-        texts: Sequence[str],
-        *,
-        beam_size: int = 1,
-        length_penalty: float = LENGTH_PENALTY,
-        num_best: int = 1,
+        self, texts: Sequence[str], search: Search = GREEDY, *, prefixes: Sequence[str] = ()
     ) -> list[list[Translation]]:
-        """Translate texts; for each, up to `num_best` translations, the best first.
+        """Translate texts; for each, what the search returns, the best first.
 
         Unknown words are replaced by the source words they looked at most (Luong et al. 2015, §4).
+
+        Args:
+            prefixes: what the translation of each text begins with; none if not given.
+
+        Raises:
+            ValueError: there is not a prefix for each text, or the model cannot write one.
         """
-        return list(
-            self.iterate(
-                texts, beam_size=beam_size, length_penalty=length_penalty, num_best=num_best
-            )
-        )
+        return list(self.iterate(texts, search, prefixes=prefixes))
 
     def iterate(
-        self,
-        texts: Sequence[str],
-        *,
-        beam_size: int = 1,
-        length_penalty: float = LENGTH_PENALTY,
-        num_best: int = 1,
+        self, texts: Sequence[str], search: Search = GREEDY, *, prefixes: Sequence[str] = ()
     ) -> Iterator[list[Translation]]:
         """Translate like `translate`, giving each result as soon as those before it are done."""
+        if prefixes and len(prefixes) != len(texts):
+            raise ValueError(f"there are {len(texts)} texts, but {len(prefixes)} prefixes")
+        beginnings = [self._beginning(prefix) for prefix in prefixes]
         for first in range(0, len(texts), 4 * SENTENCES_AT_ONCE):
-            some = texts[first : first + 4 * SENTENCES_AT_ONCE]
-            sources = encode_sources(some, self.source_tokenizer)
-            found = self.decode(
-                sources, beam_size=beam_size, length_penalty=length_penalty, num_best=num_best
-            )
-            for text, source, hypotheses in zip(some, sources, found, strict=True):
+            some = slice(first, first + 4 * SENTENCES_AT_ONCE)
+            sources = encode_sources(texts[some], self.source_tokenizer)
+            found = self.decode(sources, search, prefixes=beginnings[some])
+            for text, source, hypotheses in zip(texts[some], sources, found, strict=True):
                 yield [self._translation(text, source, hypothesis) for hypothesis in hypotheses]
 
     def decode(
         self,
         sources: Sequence[list[int]],
+        search: Search = GREEDY,
         *,
-        beam_size: int = 1,
-        length_penalty: float = LENGTH_PENALTY,
-        num_best: int = 1,
+        prefixes: Sequence[list[int]] = (),
     ) -> list[list[Hypothesis]]:
         """Decode sources that are encoded already, in batches of similar length."""
-        if not 1 <= num_best <= beam_size:
-            raise ValueError(
-                f"beam_size must be at least 1 and num_best between 1 and it; got {beam_size} and "
-                f"{num_best}"
-            )
         device = next(self.model.parameters()).device
         was_training = self.model.training
         self.model.eval()
         found: list[list[Hypothesis]] = [[] for _ in sources]
         for (ids, lengths), positions in source_batches(
             [self._cut(source) for source in sources],
-            max_tokens=TOKENS_AT_ONCE // beam_size,
-            max_sentences=max(1, SENTENCES_AT_ONCE // beam_size),
+            max_tokens=TOKENS_AT_ONCE // search.num_rows,
+            max_sentences=max(1, SENTENCES_AT_ONCE // search.num_rows),
         ):
-            source = Tokens(ids.to(device), lengths)
-            if beam_size == 1:
-                greedily = greedy(self.model, source, length_penalty=length_penalty)
-                hypotheses = [[best] for best in greedily]
-            else:
-                hypotheses = beam_search(
-                    self.model,
-                    source,
-                    beam_size=beam_size,
-                    length_penalty=length_penalty,
-                    num_best=num_best,
-                )
+            prefix = pad([prefixes[at] for at in positions]) if prefixes else None
+            hypotheses = search(self.model, Tokens(ids.to(device), lengths), prefix)
             for position, best in zip(positions, hypotheses, strict=True):
                 found[position] = best
         self.model.train(was_training)
         return found
+
+    def _beginning(self, prefix: str) -> list[int]:
+        """Return the ids of what a translation begins with."""
+        ids = self.target_tokenizer.encode(prefix)
+        if UNK in ids:
+            raise ValueError(f"a translation cannot begin with {prefix!r}: a word is unknown")
+        return ids
 
     def _cut(self, source: list[int]) -> list[int]:
         return source if len(source) <= self.max_len + 1 else [*source[: self.max_len], EOS]

@@ -1,5 +1,6 @@
 """Learn to translate: from parallel text to a run directory with a translator in it."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from regard.data.batching import BatchLoader, BatchSampler, by_sentences
 from regard.data.encoding import EncodedPair, collate, encode_pairs, longer_sides
 from regard.data.splits import Splits
 from regard.data.tokenizers import Tokenizer
+from regard.decoding import Beam
 from regard.interfaces import Pair
 from regard.recipes.fitting import Report, as_json, fit, for_first_process, make_loader, take_best
 from regard.recipes.translate.parts import (
@@ -99,9 +101,7 @@ def evaluate_translator(
     sampler = BatchSampler(len(encoded.pairs), by_sentences(EVALUATED_AT_ONCE), seed=None)
     loss = teacher_forced_loss(system.model.eval(), BatchLoader(encoded.pairs, sampler, collate))
     found = system.translate(
-        [pair.source for pair in pairs],
-        beam_size=settings.decoding.beam_size,
-        length_penalty=settings.decoding.length_penalty,
+        [pair.source for pair in pairs], Beam(**dataclasses.asdict(settings.decoding))
     )
     hypotheses, references = [best.text for best, *_ in found], [pair.target for pair in pairs]
     scores = score_translations(hypotheses, references, lowercase=settings.vocabulary.lowercase)
