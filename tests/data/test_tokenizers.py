@@ -59,6 +59,12 @@ def test_a_batch_is_encoded_as_its_texts_are(tokenizer: Tokenizer) -> None:
 
 
 @every_kind
+@given(texts=st.lists(st.text() | st.text(st.characters(max_codepoint=127))))
+def test_any_batch_is_encoded_as_its_texts_are(tokenizer: Tokenizer, texts: list[str]) -> None:
+    assert tokenizer.encode_batch(texts) == [tokenizer.encode(text) for text in texts]
+
+
+@every_kind
 @given(text=st.text())
 def test_there_is_one_token_per_id(tokenizer: Tokenizer, text: str) -> None:
     ids, tokens = tokenizer.encode(text), tokenizer.tokens(text)

@@ -8,6 +8,8 @@ run of blanks into one space and drop the outer ones.
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
+from operator import not_
 
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Backend
@@ -35,6 +37,7 @@ class Tokenizer:
         # Otherwise a text that spells "<eos>" would be read as the end of the sequence.
         backend.encode_special_tokens = True
         self._backend = backend
+        self._for_ascii = _for_ascii(backend)
 
     @classmethod
     def words(
@@ -141,8 +144,15 @@ class Tokenizer:
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Return what `encode` returns for each text, computed in parallel."""
-        encoded = self._backend.encode_batch_fast(texts, add_special_tokens=False)
-        return [list(encoding.ids) for encoding in encoded]
+        is_ascii = [text.isascii() for text in texts]
+        plain, other = (
+            iter(backend.encode_batch_fast(some, add_special_tokens=False))
+            for backend, some in (
+                (self._for_ascii, list(compress(texts, is_ascii))),
+                (self._backend, list(compress(texts, map(not_, is_ascii)))),
+            )
+        )
+        return [list(next(plain if ascii_ else other).ids) for ascii_ in is_ascii]
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of a text, one per id of `encode`; an unknown one as it stands."""
@@ -209,6 +219,19 @@ def _normalizer(lowercase: bool, *, one_line: bool) -> normalizers.Normalizer:
         steps += [normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
         steps.append(normalizers.Replace(_SPACE, "_"))
     return normalizers.Sequence(steps)
+
+
+def _for_ascii(backend: Backend) -> Backend:
+    """Return what encodes ASCII text alike, twice as fast: without all that leaves it as it is."""
+    steps: list[normalizers.Normalizer] = []
+    if backend.normalizer.normalize_str("A") == "a":
+        steps.append(normalizers.Lowercase())
+    if isinstance(backend.model, models.BPE):  # words are found between blanks, however many
+        steps += [normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
+    fast = Backend(backend.model)
+    fast.normalizer = normalizers.Sequence(steps)
+    fast.pre_tokenizer = backend.pre_tokenizer
+    return fast
 
 
 def _frequent_characters(
