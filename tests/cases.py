@@ -23,6 +23,7 @@ WIDTH = 4
 MAX_LEN = 16
 
 NOT_MECHANISMS = {
+    "Chunk",  # of monotonic attention; so chunk to start: see test_monotonic.py
     "Pooling",  # what the poolings have in common
     "ScoreModule",  # what the score modules have in common
     "alibi_slopes",  # a part of alibi
@@ -42,6 +43,7 @@ NOT_MECHANISMS = {
     "project",  # a part of bilinear, additive and concat
     "relative_buckets",  # a part of relative_position
     "weights_on_demand",
+    *("chunk", "chunkwise", "expected", "hard", "hard_chunkwise", "search", "start"),
 }
 
 

@@ -14,6 +14,7 @@ PUBLIC = [
     "load",
     "local",
     "masks",
+    "monotonic",
     "nn",
     "normalizers",
     "record",

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from regard import kernels, nn
-from regard.functional import biases, masks, normalizers, rotary, scores
+from regard.functional import biases, masks, monotonic, normalizers, rotary, scores
 from regard.inspection.record import record
 from regard.kernels import attention, attention_weights, local, weights_on_demand
 
@@ -18,6 +18,7 @@ __all__ = [
     "load",
     "local",
     "masks",
+    "monotonic",
     "nn",
     "normalizers",
     "record",

@@ -73,50 +73,6 @@ def test_translate_prints_several_with_their_scores(
     assert scores == sorted(scores, reverse=True)
 
 
-def test_translate_begins_and_ends_as_it_is_told(
-    run: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["translate", run, "ein haus", "ein mann", "--prefix", "red dog"]) == 0
-    assert all(line.startswith("red dog") for line in capsys.readouterr().out.splitlines())
-    assert main(["translate", run, "ein haus", "--min_len", "30"]) == 0
-    assert len(capsys.readouterr().out.split()) >= 30
-    assert main(["translate", run, "ein rot haus", "--max_len", "2"]) == 0
-    assert capsys.readouterr().out == "a red\n"
-    assert main(["translate", run, "ein haus", "--prefix", "qqqq"]) == 2
-    assert "cannot begin with 'qqqq': a word is unknown" in capsys.readouterr().err
-
-
-def test_translate_draws_samples(run: str, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["translate", run, "ein rot haus", "--samples", "40", "--temperature", "3"]
-    printed = []
-    for seed in ("1", "1", "2"):
-        assert main([*words, "--seed", seed]) == 0
-        printed.append(capsys.readouterr().out)
-    assert printed[0] == printed[1] != printed[2]
-    assert len(printed[0].splitlines()) == 40
-    assert len({line.split("\t")[1] for line in printed[0].splitlines()}) > 5
-    assert main([*words, "--top_k", "1"]) == 0
-    assert {line.split("\t")[1] for line in capsys.readouterr().out.splitlines()} == {"a red house"}
-
-
-def test_groups_of_a_beam_differ(run: str, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["translate", run, "ein rot haus", "--beam", "4", "--num_best", "4"]
-    assert main([*words, "--groups", "4", "--diversity", "50"]) == 0
-    firsts = [line.split("\t")[1].split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert len(set(firsts)) == 4
-
-
-def test_translate_ranks_by_coverage(run: str, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["translate", run, "ein rot haus", "--num_best", "3"]
-    assert main(words) == 0
-    plain = capsys.readouterr().out
-    assert main([*words, "--coverage_penalty", "5"]) == 0
-    ranked = capsys.readouterr().out
-    assert ranked != plain
-    scores = [float(line.split("\t")[0]) for line in ranked.splitlines()]
-    assert scores == sorted(scores, reverse=True)
-
-
 def test_translate_prints_an_object_a_sentence(
     run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from regard import biases, kernels, masks, models, nn, normalizers, rotary, scores
+from regard import biases, kernels, masks, models, monotonic, nn, normalizers, rotary, scores
 from regard.kernels import local
 from tests.cases import (
     BIASES,
@@ -31,7 +31,7 @@ TABLES = {
     "decoders": (DECODERS, [models]),
     "classifiers": (CLASSIFIERS, [models]),
 }
-MODULES = [scores, normalizers, masks, biases, local, rotary, nn, models]
+MODULES = [scores, normalizers, masks, biases, local, monotonic, rotary, nn, models]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
