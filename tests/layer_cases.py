@@ -108,6 +108,16 @@ def _read_attention(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
     return layer(_queries(sequence), layer.memory(sequence, sequence, mask))
 
 
+def _read_in_turn(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
+    """Let two queries read, the second knowing what the first has left behind."""
+    memory = layer.memory(sequence, sequence, masks.padding(lengths, sequence.shape[1]))
+    contexts = []
+    for query in _queries(sequence).split(1, dim=1):
+        context, memory = layer.read(query, memory)
+        contexts.append(context)
+    return torch.cat(contexts, dim=1)
+
+
 def _read_heads(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
     mask = masks.padding(lengths, sequence.shape[1])
     return layer(_queries(sequence), sequence, sequence, mask=mask)
@@ -166,6 +176,30 @@ LAYERS = [
         ),
         _read_attention,
         name="LocalAttention",
+    ),
+    LayerCase(
+        "LocalMonotonicAttention",
+        lambda: layers.LocalMonotonicAttention(layers.BilinearScore(WIDTH, WIDTH), half_width=1),
+        _read_in_turn,
+    ),
+    LayerCase(
+        "CoverageAttention", lambda: layers.CoverageAttention(WIDTH, WIDTH, 5), _read_in_turn
+    ),
+    LayerCase(
+        "MonotonicAttention",
+        lambda: layers.MonotonicAttention(layers.AdditiveScore(WIDTH, WIDTH, 5), noise=0.0),
+        _read_in_turn,
+    ),
+    LayerCase(
+        "MonotonicAttention_chunkwise",
+        lambda: layers.MonotonicAttention(
+            layers.AdditiveScore(WIDTH, WIDTH, 5),
+            chunk_score=layers.BilinearScore(WIDTH, WIDTH),
+            chunk_len=2,
+            noise=0.0,
+        ),
+        _read_in_turn,
+        name="MonotonicAttention",
     ),
     LayerCase("LastPooling", lambda: layers.LastPooling(WIDTH), _read_pooled, learns=False),
     LayerCase(
@@ -257,21 +291,61 @@ def translator(**options: Any) -> RecurrentTranslator:
     return RecurrentTranslator(**(sizes | options))
 
 
+def attending(score: layers.ScoreModule, **options: Any) -> RecurrentTranslator:
+    """Make a small translator whose attention has this score."""
+    return translator(attention=layers.Attention(score), **options)
+
+
 DECODERS = [
     DecoderCase("gru", translator),  # additive, softmax
     DecoderCase("lstm", lambda: translator(cell="lstm", num_layers=2)),
     DecoderCase("readout", lambda: translator(readout_dim=5, tied=True, dropout=0.3)),
-    DecoderCase("bilinear", lambda: translator(score=layers.BilinearScore(6, 12))),
-    DecoderCase("concat", lambda: translator(score=layers.ConcatScore(6, 12, 7))),
-    DecoderCase("location", lambda: translator(score=layers.LocationScore(6, MAX_LEN))),
-    DecoderCase("dot", lambda: translator(score=layers.DotScore(), encoder_dim=3)),
-    DecoderCase("scaled_dot", lambda: translator(score=layers.ScaledDotScore(), encoder_dim=3)),
-    DecoderCase("cosine", lambda: translator(score=layers.CosineScore(), encoder_dim=3)),
-    DecoderCase("distance", lambda: translator(score=layers.DistanceScore(), encoder_dim=3)),
+    DecoderCase("bilinear", lambda: attending(layers.BilinearScore(6, 12))),
+    DecoderCase("concat", lambda: attending(layers.ConcatScore(6, 12, 7))),
+    DecoderCase("location", lambda: attending(layers.LocationScore(6, MAX_LEN))),
+    DecoderCase("dot", lambda: attending(layers.DotScore(), encoder_dim=3)),
+    DecoderCase("scaled_dot", lambda: attending(layers.ScaledDotScore(), encoder_dim=3)),
+    DecoderCase("cosine", lambda: attending(layers.CosineScore(), encoder_dim=3)),
+    DecoderCase("distance", lambda: attending(layers.DistanceScore(), encoder_dim=3)),
     *(
-        DecoderCase(row.id, lambda row=row: translator(normalizer=row.make()))
+        DecoderCase(
+            row.id,
+            lambda row=row: translator(
+                attention=layers.Attention(layers.AdditiveScore(6, 12, 6), row.make())
+            ),
+        )
         for row in NORMALIZERS
         if row.id != "softmax"
+    ),
+    DecoderCase(
+        "local_p",
+        lambda: translator(
+            attention=layers.LocalAttention(layers.BilinearScore(6, 12), 6, 5, half_width=2)
+        ),
+    ),
+    DecoderCase(
+        "local_m",
+        lambda: translator(
+            attention=layers.LocalMonotonicAttention(layers.BilinearScore(6, 12), half_width=1)
+        ),
+    ),
+    DecoderCase("coverage", lambda: translator(attention=layers.CoverageAttention(6, 12, 5))),
+    DecoderCase(
+        "monotonic",
+        lambda: translator(
+            attention=layers.MonotonicAttention(layers.AdditiveScore(6, 12, 5), offset=0.0)
+        ),
+    ),
+    DecoderCase(
+        "chunkwise",
+        lambda: translator(
+            attention=layers.MonotonicAttention(
+                layers.AdditiveScore(6, 12, 5),
+                chunk_score=layers.BilinearScore(6, 12),
+                chunk_len=3,
+                offset=0.0,
+            )
+        ),
     ),
 ]
 

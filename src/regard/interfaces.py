@@ -22,6 +22,7 @@ __all__ = [
     "UNK",
     "Attends",
     "Classifier",
+    "DecoderAttention",
     "Hypothesis",
     "Labelled",
     "LabelledBatch",
@@ -76,11 +77,43 @@ class Memory(NamedTuple):
     """What a decoder attends over, prepared once per source sentence.
 
     `key` is already projected by the score; `mask` is True where a position may be attended.
+    `before` is what earlier queries have left behind for the next, where an attention has a use
+    for it: a row per sequence.
     """
 
     key: Float[Tensor, "*batch key key_dim"]
     value: Float[Tensor, "*batch key value_dim"]
     mask: Bool[Tensor, "*batch query key"] | None = None
+    before: Tensor | None = None
+
+    def rows(self, index: Int[Tensor, " rows"]) -> "Memory":
+        """Return the memory whose row i is row `index[i]`."""
+        mask, before = (None if part is None else part[index] for part in self[2:])
+        return Memory(self.key[index], self.value[index], mask, before)
+
+
+@runtime_checkable
+class DecoderAttention(Protocol):
+    """Attention as a decoder has it: prepared once a source, read once a step.
+
+    What a step reads may depend on what the steps before it have read; `read` returns the memory
+    for the next one. `weights` are those of a reading, asked for before or after it.
+    """
+
+    def memory(
+        self,
+        key: Float[Tensor, "*batch key key_dim"],
+        value: Float[Tensor, "*batch key value_dim"],
+        mask: Tensor | None = None,
+    ) -> Memory: ...
+
+    def read(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> tuple[Float[Tensor, "*batch query value_dim"], Memory]: ...
+
+    def weights(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> Float[Tensor, "*batch query key"]: ...
 
 
 class Tokens(NamedTuple):

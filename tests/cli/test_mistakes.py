@@ -69,6 +69,24 @@ def test_a_flag_like_no_other_is_refused_by_every_command(command: str, refusal:
             "translate RUN ein --samples 1 --temperature 0",
             "temperature must be above 0, and greedy",
         ),
+        (
+            "translate RUN ein --beam 1 --coverage_penalty 1",
+            "--coverage_penalty ranks what a --beam",
+        ),
+        ("translate RUN ein --samples 1 --seed -1", "--seed must be from 0 to 92233720368547758"),
+        (
+            "translate RUN ein --samples 1 --seed 99999999999999999999",
+            "--seed must be from 0 to 92",
+        ),
+        ("evaluate RUN --coverage_penalty -1", "decoding.coverage_penalty must be at least 0; got"),
+        (
+            "evaluate RUN --beam 1 --coverage_penalty 1",
+            "decoding.coverage_penalty ranks what a dec",
+        ),
+        (
+            "evaluate RUN --folder here --pairs x",
+            "--folder says where the run's own data lies; lea",
+        ),
         ("translate RUN ein --coverage_penalty -1", "coverage_penalty must be 0 or a positive num"),
         ("translate RUN ein --min_len 9 --max_len 4", "max_len 4 is too short: with its end a hyp"),
         ("translate RUN ein --min_len -1", "min_len must be 0 or more; got -1"),

@@ -14,6 +14,11 @@ def test_translate_begins_and_ends_as_it_is_told(
     assert len(capsys.readouterr().out.split()) >= 30
     assert main(["translate", run, "ein rot haus", "--max_len", "2"]) == 0
     assert capsys.readouterr().out == "a red\n"
+    words = ["translate", run, "ein rot haus", "--samples", "3", "--min_len", "4", "--max_len", "5"]
+    assert main(words) == 0
+    assert {len(line.split("\t")[1].split()) for line in capsys.readouterr().out.splitlines()} == {
+        4
+    }
     assert main(["translate", run, "ein haus", "--prefix", "qqqq"]) == 2
     assert "cannot begin with 'qqqq': a word is unknown" in capsys.readouterr().err
 
@@ -29,6 +34,17 @@ def test_translate_draws_samples(run: str, capsys: pytest.CaptureFixture[str]) -
     assert len({line.split("\t")[1] for line in printed[0].splitlines()}) > 5
     assert main([*words, "--top_k", "1"]) == 0
     assert {line.split("\t")[1] for line in capsys.readouterr().out.splitlines()} == {"a red house"}
+
+
+def test_scores_stand_where_several_are_asked_for(
+    run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Groups that nothing keeps apart find the same, which is printed once.
+    words = ["translate", run, "ein haus", "", "--beam", "2", "--num_best", "2", "--groups", "2"]
+    assert main([*words, "--diversity", "0"]) == 0
+    first, empty = capsys.readouterr().out.splitlines()
+    assert first.split("\t")[1] == "a house"
+    assert empty == "0.000\t"
 
 
 def test_groups_of_a_beam_differ(run: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -226,3 +226,17 @@ def test_mask_must_be_boolean(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
     }
     with pytest.raises(TypeError, match="mask must be boolean, True = may attend; got"):
         calls[name]()
+
+
+def test_search_stops_at_a_probability_of_a_half_as_hard_does() -> None:
+    energies = torch.tensor([[-1.0, 0.0, 3.0]])
+    at = torch.zeros(1, dtype=torch.long)
+    found = monotonic.search(lambda rows, keys: energies[rows.unsqueeze(-1), keys], at, at + 3)
+    assert found.tolist() == monotonic.hard(energies, at).tolist() == [1]
+
+
+def test_a_chunk_longer_than_the_source_is_the_source() -> None:
+    alignment, scores = torch.tensor([0.2, 0.5, 0.3]), torch.tensor([1.0, -2.0, 0.5])
+    whole = monotonic.chunkwise(alignment, scores, chunk_len=3)
+    longer = monotonic.chunkwise(alignment, scores, chunk_len=10**9)
+    torch.testing.assert_close(longer, whole, rtol=0, atol=0)

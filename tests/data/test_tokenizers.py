@@ -1,4 +1,5 @@
 import json
+import pickle
 import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -288,3 +289,10 @@ def test_texts_may_come_one_by_one(learn: Callable[[Iterable[str]], Tokenizer]) 
 def test_the_vocabulary_has_the_id_of_every_token(tokenizer: Tokenizer) -> None:
     tokens = tokenizer.id_tokens(range(tokenizer.vocab_size))
     assert tokenizer.vocab() == {token: id_ for id_, token in enumerate(tokens)}
+
+
+@every_kind
+def test_a_copy_encodes_alike(tokenizer: Tokenizer) -> None:
+    copy = pickle.loads(pickle.dumps(tokenizer))
+    text = "ein <eos> Hund"
+    assert copy.encode(text) == tokenizer.encode(text) == copy.encode_batch([text])[0]

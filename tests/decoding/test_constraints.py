@@ -78,6 +78,13 @@ def test_what_no_hypothesis_begins_with_is_refused(token: int, name: str) -> Non
         Constrained(ToyDecoder(random_rule(0)), prefix=prefix)
 
 
+@pytest.mark.parametrize("number", [1, 3])
+def test_each_source_has_a_prefix(number: int) -> None:
+    decoder = Constrained(ToyDecoder(random_rule(0)), prefix=tokens([(4,)] * number))
+    with pytest.raises(ValueError, match=f"2 sources have {number} prefixes"):
+        greedy(decoder, tokens(SOURCES[:2]))
+
+
 def test_a_negative_length_is_refused() -> None:
     with pytest.raises(ValueError, match="min_len must be 0 or more; got -1"):
         Constrained(ToyDecoder(random_rule(0)), min_len=-1)

@@ -56,6 +56,8 @@ def test_hypotheses_are_as_frequent_as_they_are_probable() -> None:
         ({"top_p": 0.5}, {4: 1.0}),
         ({"top_p": 0.51}, {4: 0.625, 5: 0.375}),
         ({"top_p": 1e-9}, {4: 1.0}),
+        ({"top_p": 1e-50}, {4: 1.0}),
+        ({"temperature": 1e-40}, {4: 1.0}),
         ({"top_k": 3, "top_p": 0.6}, {4: 0.625, 5: 0.375}),
         ({"temperature": 0.5}, {4: 0.25, 5: 0.09, 6: 0.0225, EOS: 0.0025}),
         ({"temperature": 1e-3}, {4: 1.0}),
@@ -112,6 +114,12 @@ def test_every_source_is_read_once_and_has_its_samples() -> None:
                 replay(decoder.rule, source, each.tokens, 4), abs=1e-4
             )
     assert sample(decoder, tokens_of([])) == []
+
+
+def test_every_source_has_its_own_limit() -> None:
+    decoder = ToyDecoder(random_rule(6, end=-50.0))
+    found = sample(decoder, tokens_of([SOURCE, (4, EOS)]), max_len=torch.tensor([5, 2]))
+    assert [len(each.tokens) for [each] in found] == [5, 2]
 
 
 def test_a_decoder_that_has_diverged_is_told() -> None:

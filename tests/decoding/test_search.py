@@ -30,17 +30,22 @@ def test_a_beam_runs_what_its_numbers_say() -> None:
     wanted = beam_search(decoder, source, beam_size=4, num_best=2, length_penalty=1.0, max_len=5)
     found = Beam(4, num_best=2, length_penalty=1.0, max_len=5)(decoder, source)
     assert written(found) == written(wanted)
-    groups = {"num_groups": 2, "diversity": 2.0, "num_best": 3}
+    groups = {"num_groups": 2, "diversity": 2.0, "num_best": 3, "length_penalty": 2.0}
     wanted = diverse_beam_search(decoder, source, beam_size=4, **groups)
     assert written(Beam(4, **groups)(decoder, source)) == written(wanted)
 
 
 def test_sampling_runs_what_its_numbers_say() -> None:
     decoder, source = ToyDecoder(random_rule(2)), tokens_of(SOURCES)
-    generator = torch.Generator().manual_seed(7)
     how = {"temperature": 1.5, "top_k": 3, "top_p": 0.9}
-    wanted = sample(decoder, source, num_samples=4, generator=generator, **how)
-    assert written(Sampling(4, seed=7, **how)(decoder, source)) == written(wanted)
+
+    def seeded() -> torch.Generator:
+        return torch.Generator().manual_seed(7)
+
+    wanted = sample(decoder, source, num_samples=4, generator=seeded(), **how)
+    search = Sampling(4, generator=seeded(), **how)
+    assert written(search(decoder, source)) == written(wanted)
+    assert written(search(decoder, source)) != written(wanted)  # it goes on from batch to batch
     assert Sampling(4).num_rows == Beam(4).num_rows == 4
 
 
@@ -53,6 +58,10 @@ def test_prefix_and_least_length_leave_room_for_themselves(search: Beam | Sampli
     kind = type(search)
     for [best, *_] in kind(2, min_len=15)(decoder, source):
         assert len(best.tokens) >= 15
+    for [best, *_] in kind(2, max_len=31)(decoder, source, prefix):  # room for just that and an end
+        assert len(best.tokens) <= 30
+    with pytest.raises(ValueError, match="max_len 30 is too short"):
+        kind(2, max_len=30)(decoder, source, prefix)
     with pytest.raises(ValueError, match="max_len 20 is too short: with its end a hypothesis has"):
         kind(2, max_len=20)(decoder, source, prefix)
     with pytest.raises(ValueError, match=r"has at least 16 tokens here"):
@@ -89,8 +98,34 @@ def test_a_beam_ranks_all_it_has_found_by_coverage() -> None:
     assert written(wanted) != written(plain)
 
 
-def test_more_of_the_best_than_there_are_is_refused() -> None:
-    with pytest.raises(ValueError, match="num_best between 1 and it; got 2 and 3"):
-        Beam(2, num_best=3)
-    with pytest.raises(ValueError, match="beam_size must be at least 1"):
-        Beam(0)
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"beam_size": 2, "num_best": 3}, "num_best between 1 and it; got 2 and 3"),
+        ({"beam_size": 0}, "beam_size must be at least 1"),
+        ({"num_groups": 2}, "num_groups must divide beam_size=1; got 2"),
+        ({"diversity": -1.0}, "diversity must be 0 or a positive number"),
+        ({"length_penalty": -1.0}, "length_penalty must be 0 or a positive number"),
+        ({"coverage_penalty": -1.0}, "coverage_penalty must be 0 or a positive number"),
+        ({"coverage_penalty": 1.0}, "coverage_penalty ranks what a beam of 2 or more finds"),
+        ({"min_len": -1}, "min_len must be 0 or more; got -1"),
+        ({"max_len": 0}, "max_len must be at least 1; got 0"),
+    ],
+)
+def test_a_beam_that_cannot_be_is_refused(how: dict[str, float], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Beam(**how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"num_samples": 0}, "num_samples must be at least 1; got 0"),
+        ({"top_p": 2.0}, "top_p must be above 0 and at most 1"),
+        ({"min_len": -1}, "min_len must be 0 or more; got -1"),
+        ({"max_len": 0}, "max_len must be at least 1; got 0"),
+    ],
+)
+def test_samples_that_cannot_be_are_refused(how: dict[str, float], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Sampling(**how)  # type: ignore[arg-type]

@@ -292,3 +292,13 @@ def test_whatever_the_settings_choose_is_built_and_learns(
         optimizer.step()
     reader.eval()
     assert loss().item() < before
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_words_and_sentences_are_compared_by_the_score_of_the_settings(score: str) -> None:
+    settings = tiny("hierarchical", model={"score": score})
+    tokenizer = Tokenizer.words(["a good film"], min_frequency=1)
+    reader: Any = make_model(settings, Parts(tokenizer, Labels(("bad", "good")), []))
+    wanted = f"{score.title().replace('_', '')}Score"
+    for level in (reader.words, reader.sentences):
+        assert type(level.pooling.attention.score).__name__ == wanted

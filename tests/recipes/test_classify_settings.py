@@ -72,6 +72,7 @@ def test_every_reader_has_a_recipe_of_its_name() -> None:
 def test_the_article_has_the_sizes_that_were_published() -> None:
     article = RECIPES["article"]
     assert (article.vocabulary.size, article.data.max_len) == (10_000, 250)
+    assert article.data.keep == "both"  # which is ours
     expected = RecurrentSettings(
         embed_dim=100, hidden_dim=150, cell="gru", pooling="attention", attention_dim=50
     )

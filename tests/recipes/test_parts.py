@@ -60,6 +60,14 @@ def test_every_normalizer_learns(normalizer: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "attention", ["global", "local_m", "local_p", "coverage", "monotonic", "chunkwise"]
+)
+def test_every_attention_learns(attention: str) -> None:
+    before, after = loss_before_and_after_a_step(tiny(model={"attention": attention}))
+    assert after < before
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"cell": "lstm"},

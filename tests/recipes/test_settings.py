@@ -24,6 +24,8 @@ from regard.recipes.translate.settings import (
         ("model", ModelSettings, "encoder_dim", 0, "at least 1"),
         ("model", ModelSettings, "num_layers", 0, "at least 1"),
         ("model", ModelSettings, "readout_dim", 0, "at least 1"),
+        ("model", ModelSettings, "half_width", 0, "at least 1"),
+        ("model", ModelSettings, "chunk_len", 0, "at least 1"),
         ("model", ModelSettings, "dropout", 1.0, "at least 0 and below 1"),
         ("model", ModelSettings, "dropout", -0.1, "at least 0 and below 1"),
         ("decoding", DecodingSettings, "beam_size", 0, "at least 1"),
@@ -53,3 +55,19 @@ def test_other_vocabularies_have_no_size_to_check(kind: Any) -> None:
 def test_every_recipe_is_a_choice_of_settings() -> None:
     assert set(RECIPES) == {"subwords", "words", "dates"}
     assert all(isinstance(recipe, TranslateSettings) for recipe in RECIPES.values())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"half_width": 3},
+        {"chunk_len": 3, "attention": "monotonic"},
+        {"normalizer": "sparsemax", "attention": "chunkwise"},
+        {"score": "dot", "attention": "coverage"},
+    ],
+    ids=str,
+)
+def test_a_setting_that_would_do_nothing_is_refused(changes: dict[str, Any]) -> None:
+    name = next(iter(changes))
+    with pytest.raises(ValueError, match=rf"model\.{name} goes with model\.attention "):
+        ModelSettings(**changes)

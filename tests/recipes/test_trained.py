@@ -1,6 +1,7 @@
 """What a training leaves behind, and how the translator behaves that is read back from it."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -8,10 +9,10 @@ from safetensors.torch import load_file
 
 import regard
 from regard.data.tokenizers import Tokenizer
-from regard.decoding import Beam
+from regard.decoding import Beam, Sampling
 from regard.interfaces import Pair
 from regard.recipes.run import read_settings
-from regard.recipes.translate.system import TranslationSystem
+from regard.recipes.translate.system import Translation, TranslationSystem
 from regard.recipes.translate.train import evaluate_translator
 from regard.training.run_directory import FORMAT, RunDirectory
 from tests.conftest import ToyRun
@@ -151,3 +152,57 @@ def test_a_model_that_does_not_decode_is_refused() -> None:
     tokenizer = Tokenizer.words(["a a"])
     with pytest.raises(TypeError, match="Linear does not decode step by step; see StepDecoder"):
         TranslationSystem(torch.nn.Linear(1, 1), tokenizer, tokenizer)
+
+
+def test_every_text_begins_with_its_own_prefix(
+    system: TranslationSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("regard.recipes.translate.system.SENTENCES_AT_ONCE", 2)
+    texts = ["ein rot klein haus", "hund", "ein mann geht", "baum", "", "rot haus", "klein", "und"]
+    prefixes = ["red", "dog", "", "a tree", "man", "house", "small", "goes and"] * 3
+    found = system.translate(texts * 3, Beam(2), prefixes=prefixes)
+    for text, prefix, [best] in zip(texts * 3, prefixes, found, strict=True):
+        assert best.text.startswith(prefix) or not text
+    with pytest.raises(ValueError, match="there are 2 texts, but 1 prefixes"):
+        system.translate(["ein", "haus"], prefixes=["a"])
+    with pytest.raises(ValueError, match="there are 2 sources, but 1 prefixes"):
+        system.decode([[4], [5]], prefixes=[[4]])
+
+
+def test_batches_are_drawn_apart(
+    system: TranslationSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("regard.recipes.translate.system.SENTENCES_AT_ONCE", 4)
+    generator = torch.Generator().manual_seed(3)
+    texts = ["ein rot haus"] * 8
+    found = system.translate(texts, Sampling(temperature=5.0, generator=generator))
+    samples = [each.text for [each] in found]
+    assert samples[:4] != samples[4:]
+
+
+def test_an_empty_text_is_translated_once(system: TranslationSystem) -> None:
+    [found] = system.translate([""], Sampling(3))
+    assert [each.text for each in found] == [""]
+
+
+def test_a_search_that_fails_leaves_the_model_as_it_was(system: TranslationSystem) -> None:
+    system.model.train()
+    with pytest.raises(ValueError, match="max_len 1 is too short"):
+        system.translate(["ein haus"], Beam(max_len=1), prefixes=["a red"])
+    assert system.model.training
+    system.model.eval()
+
+
+def test_a_model_is_judged_by_the_search_of_its_settings(
+    system: TranslationSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches: list[Any] = []
+
+    def translate(texts: list[str], search: Any) -> list[Any]:
+        searches.append(search)
+        return [[Translation("a", 0.0, [], [], torch.zeros(0, 0), 0)] for _ in texts]
+
+    monkeypatch.setattr(system, "translate", translate)
+    decoding = {"beam_size": 3, "length_penalty": 0.2, "coverage_penalty": 0.3}
+    evaluate_translator(system, [Pair("ein haus", "a house")], tiny(decoding=decoding))
+    assert searches == [Beam(3, length_penalty=0.2, coverage_penalty=0.3)]

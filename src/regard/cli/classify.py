@@ -75,6 +75,8 @@ def _show(system: ClassificationSystem, texts: list[str], given: Any) -> None:
     for number, look in enumerate(system.look(texts), start=1):
         _warn(number, look.prediction)
         if given.show:
+            if number > 1:
+                console.print()
             console.print(Shades(shaded(look)))
         looks.append(look)
     if given.html is not None:

@@ -36,6 +36,7 @@ classifier: accuracy, macro F1, the expected calibration error, and which classe
 def run(words: list[str]) -> int:
     """Score a split and print the figures."""
     given = _parser().parse_args(words)
+    _check(given)
     settings = read_settings(RunDirectory(given.run))
     if isinstance(settings, ClassifySettings):
         title, scores = _of_classifier(given, settings)
@@ -87,6 +88,14 @@ def _parser() -> Parser:
     return parser
 
 
+def _check(given: Any) -> None:
+    for other in ("texts", "pairs"):
+        if given.folder is not None and given[other] is not None:
+            raise UsageError(
+                f"--folder says where the run's own data lies; leave it out with --{other}"
+            )
+
+
 def _refuse(given: Any, kind: str, *flags: str) -> None:
     for flag in flags:
         if given[flag] is not None:
@@ -96,8 +105,6 @@ def _refuse(given: Any, kind: str, *flags: str) -> None:
 def _of_classifier(given: Any, settings: ClassifySettings) -> tuple[str, dict[str, Any]]:
     _refuse(given, "classifier", "pairs", "beam", "length_penalty", "coverage_penalty")
     system = load_as(ClassificationSystem, given.run, device=given.device)
-    if given.texts is not None and given.folder is not None:
-        raise UsageError("--folder says where the run's own data lies; leave it out with --texts")
     if given.texts is not None:
         title, texts = str(given.texts), classify_parts.load_texts(given.texts, settings.data)
     else:

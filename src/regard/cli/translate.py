@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.progress import track
 
@@ -43,7 +44,7 @@ def run(words: list[str]) -> int:
     system = load_as(TranslationSystem, given.run, device=given.device)
     texts = read_texts(given.text, given.file)
     prefixes = [given.prefix] * len(texts) if given.prefix else []
-    found = system.iterate(texts, _search(given), prefixes=prefixes)
+    found = system.iterate(texts, _search(given, system.device), prefixes=prefixes)
     for number, translations in enumerate(_with_progress(found, len(texts)), start=1):
         if translations[0].num_cut:
             print(cut_notice(number, translations[0]), file=sys.stderr)
@@ -84,38 +85,45 @@ def _add_search(parser: Parser) -> None:
     parser.add_argument(
         "--coverage_penalty",
         type=float | None,
-        help="above 0 favours those that look at all of the source (0)",
+        help="above 0 favours translations that look at all of the source (0)",
     )
     parser.add_argument(
         "--groups", type=int | None, help="parts of the beam that are to differ from each other (1)"
     )
     parser.add_argument(
-        "--diversity", type=float | None, help="how much they are, where there are groups (0.5)"
+        "--diversity", type=float | None, help="with --groups: how much they are kept apart (0.5)"
     )
     parser.add_argument("--samples", type=int | None, help="draw so many translations instead")
     parser.add_argument(
         "--temperature", type=float | None, help="of samples: below 1, the probable more often (1)"
     )
-    parser.add_argument("--top_k", type=int | None, help="of samples: from so many words alone")
+    parser.add_argument("--top_k", type=int | None, help="of samples: from so many tokens alone")
     parser.add_argument(
-        "--top_p", type=float | None, help="of samples: from the likeliest with this probability"
+        "--top_p", type=float | None, help="of samples: from the likeliest with this share (1)"
     )
     parser.add_argument("--seed", type=int | None, help="of samples (1)")
     parser.add_argument("--prefix", type=str | None, help="what each translation begins with")
-    parser.add_argument("--min_len", type=int, default=0, help="tokens of a translation at least")
     parser.add_argument(
-        "--max_len", type=int | None, help="tokens at most, its end counted; by the source's length"
+        "--min_len",
+        type=int,
+        default=0,
+        help="tokens of a translation at least, its end not counted",
+    )
+    parser.add_argument(
+        "--max_len", type=int | None, help="tokens at most, its end counted; else by the source"
     )
 
 
-def _search(given: Any) -> Search:
+def _search(given: Any, device: torch.device) -> Search:
     """Return the search that the flags ask for, which are checked."""
     names = {"beam": "beam_size", "groups": "num_groups"}
     chosen = SAMPLING if given.samples else BEAM
     numbers = {names.get(flag, flag): given[flag] for flag in chosen if given[flag] is not None}
     limits = {"min_len": given.min_len, "max_len": given.max_len}
     if given.samples:
-        return Sampling(given.samples, **numbers, **limits)
+        seed = numbers.pop("seed", 1)
+        generator = torch.Generator(device).manual_seed(seed)
+        return Sampling(given.samples, **numbers, **limits, generator=generator)
     return Beam(**{"beam_size": 5} | numbers, **limits)
 
 
@@ -146,6 +154,10 @@ def _check_search(given: Any) -> None:
         raise UsageError(f"--groups {groups} must divide --beam, which is {beam}")
     if groups == 1 and given.diversity is not None:
         raise UsageError("--diversity is of --groups 2 or more")
+    if beam == 1 and given.coverage_penalty:
+        raise UsageError("--coverage_penalty ranks what a --beam of 2 or more finds")
+    if given.seed is not None and not 0 <= given.seed < 2**63:
+        raise UsageError(f"--seed must be from 0 to {2**63 - 1}; got {given.seed}")
 
 
 def _with_progress(found: Iterable[list[Translation]], total: int) -> Iterable[list[Translation]]:
@@ -160,7 +172,8 @@ def _print(text: str, translations: list[Translation], given: Any) -> None:
         print(json.dumps(_as_json(text, translations), ensure_ascii=False), flush=True)
         return
     for translation in translations:
-        scored = f"{translation.score:.3f}\t" if len(translations) > 1 else ""
+        # By what was asked for, so that all lines are alike: a search may find fewer.
+        scored = f"{translation.score:.3f}\t" if (given.num_best or given.samples or 1) > 1 else ""
         print(f"{scored}{translation.text}", flush=True)
         if given.alignment:
             Console(highlight=False).print(HeatMap(alignment_of(translation)))

@@ -39,6 +39,10 @@ class Tokenizer:
         self._backend = backend
         self._for_ascii = _for_ascii(backend)
 
+    def __reduce__(self) -> tuple[type["Tokenizer"], tuple[Backend]]:
+        # The library does not pickle what `__init__` sets.
+        return Tokenizer, (self._backend,)
+
     @classmethod
     def words(
         cls,

@@ -43,6 +43,13 @@ class Constrained:
         self._decoder, self._prefix, self._min_len = decoder, prefix, min_len
 
     def start(self, source: Tokens) -> ConstrainedState:
+        """Read the sources.
+
+        Raises:
+            ValueError: there is not a prefix for each.
+        """
+        if self._prefix is not None and len(self._prefix.ids) != len(source.ids):
+            raise ValueError(f"{len(source.ids)} sources have {len(self._prefix.ids)} prefixes")
         sentence = torch.arange(len(source.ids), device=source.ids.device)
         return ConstrainedState(self._decoder.start(source), 0, sentence)
 

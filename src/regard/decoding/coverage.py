@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from regard.interfaces import Hypothesis
 
-__all__ = ["rank_by_coverage"]
+__all__ = ["check_coverage_penalty", "rank_by_coverage"]
 
 LEAST = 0.01
 """A source position counts as looked at so much at least: sparse weights may leave one out."""
@@ -20,17 +20,24 @@ def rank_by_coverage(hypotheses: Iterable[Hypothesis], coverage_penalty: float) 
 
     Source: Wu et al. 2016, eq. 14.
     Differs: finished hypotheses are ranked by it, the search itself is not guided by it; a position
-    that was hardly looked at counts as looked at by 0.01.
+    that was hardly looked at counts as looked at by 0.01; where the hypothesis looked when it ended
+    does not count, though the source's own `EOS`, where it has one, is one of its positions.
+    Cost: target x source additions for each hypothesis.
 
     Raises:
         ValueError: `coverage_penalty` is negative or not finite.
     """
-    if not (math.isfinite(coverage_penalty) and coverage_penalty >= 0):
-        raise ValueError(f"coverage_penalty must be 0 or a positive number; got {coverage_penalty}")
+    check_coverage_penalty(coverage_penalty)
     ranked = [
         each._replace(score=each.score + coverage_penalty * _covered(each)) for each in hypotheses
     ]
     return sorted(ranked, key=lambda each: -each.score)
+
+
+def check_coverage_penalty(coverage_penalty: float) -> None:
+    """Refuse what is no penalty."""
+    if not (math.isfinite(coverage_penalty) and coverage_penalty >= 0):
+        raise ValueError(f"coverage_penalty must be 0 or a positive number; got {coverage_penalty}")
 
 
 def _covered(hypothesis: Hypothesis) -> float:

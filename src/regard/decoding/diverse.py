@@ -11,7 +11,7 @@ from regard.decoding.beam import beam_search
 from regard.decoding.lengths import LENGTH_PENALTY, length_limits, length_penalties
 from regard.interfaces import Hypothesis, State, StepDecoder, Tokens
 
-__all__ = ["diverse_beam_search"]
+__all__ = ["check_groups", "diverse_beam_search"]
 
 
 @torch.no_grad()
@@ -36,8 +36,10 @@ def diverse_beam_search(
     same at the same place. Scores are without that cost; all else is as in `beam_search`.
 
     Source: Vijayakumar et al. 2018, section 4, with Hamming diversity.
-    Differs: the groups are gone through one after the other, which is the same; `EOS` costs
-    nothing, and what a hypothesis writes last, at its limit, costs nobody.
+    Differs: the groups are gone through one after the other. What costs is what a search really
+    writes: its greedy hypothesis too, where the beam has dropped it, but not what it has given up;
+    `EOS` costs nothing, and what stands last, at the limit, costs nobody. Costs are added and taken
+    away again in float32: scores are as exact as the largest sum.
     Cost: that of `num_groups` searches with beams of `beam_size / num_groups`; sources are read
     once.
 
@@ -45,10 +47,7 @@ def diverse_beam_search(
         ValueError: `num_groups` does not divide `beam_size`, `diversity` is negative, or as
             `beam_search`.
     """
-    if num_groups < 1 or beam_size % num_groups:
-        raise ValueError(f"num_groups must divide beam_size={beam_size}; got {num_groups}")
-    if not 0 <= diversity < float("inf"):
-        raise ValueError(f"diversity must be 0 or a positive number; got {diversity}")
+    check_groups(beam_size, num_groups, diversity)
     if not 1 <= num_best <= beam_size:
         raise ValueError(f"num_best must lie between 1 and beam_size={beam_size}; got {num_best}")
     limits = length_limits(source, max_len)
@@ -78,6 +77,14 @@ def diverse_beam_search(
                 found[sentence].append(hypothesis._replace(log_prob=log_prob, score=score))
         written.add(group.steps)
     return [_best(hypotheses, num_best) for hypotheses in found]
+
+
+def check_groups(beam_size: int, num_groups: int, diversity: float) -> None:
+    """Refuse groups that a beam cannot have."""
+    if num_groups < 1 or beam_size % num_groups:
+        raise ValueError(f"num_groups must divide beam_size={beam_size}; got {num_groups}")
+    if not 0 <= diversity < math.inf:
+        raise ValueError(f"diversity must be 0 or a positive number; got {diversity}")
 
 
 class _Written:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from regard.interfaces import Tokens
 
-__all__ = ["LENGTH_PENALTY", "length_limits", "length_penalties"]
+__all__ = ["LENGTH_PENALTY", "check_length_penalty", "length_limits", "length_penalties"]
 
 LENGTH_PENALTY = 0.6
 """The exponent of Vaswani 2017, §6.1."""
@@ -55,6 +55,11 @@ def length_penalties(longest: int, exponent: float, device: torch.device) -> Flo
     Raises:
         ValueError: the exponent is negative or not finite.
     """
+    check_length_penalty(exponent)
+    return ((5 + torch.arange(longest + 1, device=device)) / 6) ** exponent
+
+
+def check_length_penalty(exponent: float) -> None:
+    """Refuse what is no exponent."""
     if not (math.isfinite(exponent) and exponent >= 0):
         raise ValueError(f"length_penalty must be 0 or a positive number; got {exponent}")
-    return ((5 + torch.arange(longest + 1, device=device)) / 6) ** exponent

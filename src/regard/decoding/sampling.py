@@ -10,7 +10,7 @@ from regard.decoding.following import follow
 from regard.decoding.lengths import LENGTH_PENALTY, length_limits, length_penalties
 from regard.interfaces import Hypothesis, State, StepDecoder, Tokens
 
-__all__ = ["sample"]
+__all__ = ["check_sampling", "sample"]
 
 
 @torch.no_grad()
@@ -39,11 +39,12 @@ def sample(
         generator: on the decoder's device; PyTorch's own if not given.
 
     Source: Fan et al. 2018, section 5 (top-k); Holtzman et al. 2020, section 3.1 (top-p).
+    Cost: `num_samples` decoder rows per sentence and step; top-p alone sorts the vocabulary.
 
     Raises:
         ValueError: an argument is out of range, or a sentence has no token of finite probability.
     """
-    _check(num_samples, temperature, top_k, top_p)
+    check_sampling(num_samples, temperature, top_k, top_p)
     limits = length_limits(source, max_len)
     if not len(limits):
         return []
@@ -59,7 +60,8 @@ def sample(
     return [found[first : first + num_samples] for first in range(0, len(found), num_samples)]
 
 
-def _check(num_samples: int, temperature: float, top_k: int | None, top_p: float) -> None:
+def check_sampling(num_samples: int, temperature: float, top_k: int | None, top_p: float) -> None:
+    """Refuse what nothing can be drawn by."""
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1; got {num_samples}")
     if not 0 < temperature < float("inf"):
@@ -78,14 +80,28 @@ def _draw(
     top_p: float,
     generator: torch.Generator | None,
 ) -> Int[Tensor, " rows"]:
-    logits, token = (log_probs / temperature).sort(dim=1, descending=True, stable=True)
-    if top_k is not None:
-        logits[:, top_k:] = -torch.inf
-    probs = logits.softmax(dim=1)
-    # The token that reaches top_p belongs to those that have it.
-    before = probs.cumsum(dim=1) - probs
-    probs = probs.masked_fill(before >= top_p, 0)
-    probs[:, 0] = torch.where(before[:, 0] >= top_p, 1, probs[:, 0])
+    if top_k is None and top_p == 1:
+        return _drawn(_probabilities(log_probs, temperature), generator).squeeze(1)
+    num_tokens = log_probs.shape[1] if top_k is None else min(top_k, log_probs.shape[1])
+    best, token = log_probs.topk(num_tokens, dim=1)
+    probs = _probabilities(best, temperature)
+    if top_p < 1:
+        # The token that reaches top_p is one of those that have it, and the first always is.
+        left_out = probs.cumsum(dim=1) - probs >= top_p
+        left_out[:, 0] = False
+        probs = probs.masked_fill(left_out, 0)
+    return token.gather(1, _drawn(probs, generator)).squeeze(1)
+
+
+def _probabilities(
+    log_probs: Float[Tensor, "rows tokens"], temperature: float
+) -> Float[Tensor, "rows tokens"]:
+    below = log_probs - log_probs.amax(dim=1, keepdim=True)  # so that no temperature is too low
+    return (below / max(temperature, torch.finfo(below.dtype).tiny)).softmax(dim=1)
+
+
+def _drawn(
+    probs: Float[Tensor, "rows tokens"], generator: torch.Generator | None
+) -> Int[Tensor, "rows 1"]:
     # What cannot be drawn from is drawn anyhow: its log-probability then tells what is wrong.
-    drawn = probs.nan_to_num(1).multinomial(1, generator=generator)
-    return token.gather(1, drawn).squeeze(1)
+    return probs.nan_to_num(1).multinomial(1, generator=generator)

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from regard.decoding.beam import beam_search
 from regard.decoding.constraints import Constrained
-from regard.decoding.coverage import rank_by_coverage
-from regard.decoding.diverse import diverse_beam_search
+from regard.decoding.coverage import check_coverage_penalty, rank_by_coverage
+from regard.decoding.diverse import check_groups, diverse_beam_search
 from regard.decoding.greedy_search import greedy
-from regard.decoding.lengths import LENGTH_PENALTY, length_limits
-from regard.decoding.sampling import sample
+from regard.decoding.lengths import LENGTH_PENALTY, check_length_penalty, length_limits
+from regard.decoding.sampling import check_sampling, sample
 from regard.interfaces import Hypothesis, StepDecoder, Tokens
 
 __all__ = ["Beam", "Sampling", "Search"]
@@ -67,6 +67,12 @@ class Beam:
                 f"beam_size must be at least 1 and num_best between 1 and it; got {self.beam_size} "
                 f"and {self.num_best}"
             )
+        check_groups(self.beam_size, self.num_groups, self.diversity)
+        check_length_penalty(self.length_penalty)
+        check_coverage_penalty(self.coverage_penalty)
+        if self.coverage_penalty and self.beam_size == 1:
+            raise ValueError("coverage_penalty ranks what a beam of 2 or more finds; it has 1")
+        _check_lengths(self.min_len, self.max_len)
 
     @property
     def num_rows(self) -> int:
@@ -120,18 +126,26 @@ class Sampling:
         temperature: below 1 the probable becomes more so; see `sample`.
         top_k: draw from the most probable tokens alone, so many.
         top_p: draw from the fewest most probable tokens that have this probability.
-        seed: of the draws; the same for the same batch.
+        generator: on the decoder's device; it goes on from batch to batch. PyTorch's own if not
+            given.
         min_len: tokens that a hypothesis has at least.
         max_len: tokens that it may have, `EOS` counted; by the source's length if not given.
+
+    Raises:
+        ValueError: a number is out of range.
     """
 
     num_samples: int = 1
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float = 1.0
-    seed: int = 1
     min_len: int = 0
     max_len: int | None = None
+    generator: torch.Generator | None = None
+
+    def __post_init__(self) -> None:
+        check_sampling(self.num_samples, self.temperature, self.top_k, self.top_p)
+        _check_lengths(self.min_len, self.max_len)
 
     @property
     def num_rows(self) -> int:
@@ -148,9 +162,16 @@ class Sampling:
             temperature=self.temperature,
             top_k=self.top_k,
             top_p=self.top_p,
-            generator=torch.Generator(source.ids.device).manual_seed(self.seed),
+            generator=self.generator,
             max_len=limits,
         )
+
+
+def _check_lengths(min_len: int, max_len: int | None) -> None:
+    if min_len < 0:
+        raise ValueError(f"min_len must be 0 or more; got {min_len}")
+    if max_len is not None and max_len < 1:
+        raise ValueError(f"max_len must be at least 1; got {max_len}")
 
 
 def _limited(
@@ -169,7 +190,7 @@ def _limited(
     if prefix is None and not min_len:
         return decoder, limits
     needed = torch.full_like(limits, min_len + 1)
-    if prefix is not None:
+    if prefix is not None and len(prefix.ids) == len(limits):
         needed = torch.maximum(needed, prefix.lengths.to(limits) + 1)
     if max_len is not None and bool((needed > max_len).any()):
         raise ValueError(

@@ -57,7 +57,7 @@ def expected(
 
     Source: Raffel et al. 2017, eq. 9, by the recurrence of eq. 13-14.
     Differs: appendix C.1 divides by a cumulative product, which underflows; here nothing is
-    divided, and probabilities of 0 and 1 are as good as any.
+    divided, and probabilities of 0 and 1 are as good as any. There is no forward-mode derivative.
     Cost: key x log key multiply-adds in time; memory is linear in the number of keys.
 
     Raises:
@@ -177,7 +177,7 @@ def chunkwise(
 
     Source: Chiu & Raffel 2018, section 2.3.
     Differs: exponentials are relative to the largest of their chunk, so that no score is too large.
-    Cost: key x chunk_len exponentials.
+    Cost: key x chunk_len exponentials, in time and in memory; no more than key x key.
 
     Raises:
         TypeError: `mask` is not boolean.
@@ -191,6 +191,7 @@ def chunkwise(
     _check_same_keys("alignment", alignment, "scores", scores)
     if scores.shape[-1] == 0:
         return alignment * scores
+    chunk_len = min(chunk_len, scores.shape[-1])
     ends, wide = torch.broadcast_tensors(at_least_float32(alignment), at_least_float32(scores))
     # A finite number: of a chunk that is masked altogether the largest is one that is masked.
     lowest = torch.finfo(wide.dtype).min
@@ -218,7 +219,8 @@ def hard_chunkwise(
 
     $$\beta_j = [t - w < j \le t] \; \frac{e^{u_j}}{\sum_{l=t-w+1}^{t} e^{u_l}}$$
 
-    A chunk of one key has weight 1, whatever its score: the weights of plain monotonic attention.
+    A chunk of one key has weight 1, whatever its score, if that is finite: the weights of plain
+    monotonic attention.
 
     Source: Chiu & Raffel 2018, section 2.3.
     Cost: linear in the number of keys; a softmax over what `chunk` gives is not.

@@ -12,21 +12,21 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from regard.functional import masks
-from regard.functional.normalizers import softmax
-from regard.interfaces import PAD, Memory, Normalizer, Tokens
+from regard.interfaces import PAD, DecoderAttention, Memory, Tokens
 from regard.nn.attention import Attention
 from regard.nn.recurrent import RecurrentEncoder, gru_step, lstm_step
-from regard.nn.scores import AdditiveScore, ScoreModule
+from regard.nn.scores import AdditiveScore
 
 __all__ = ["RecurrentState", "RecurrentTranslator"]
 
 
 class RecurrentState(NamedTuple):
-    """Where the decoder stands: its recurrent state, what it reads from, and what it last asked."""
+    """Where the decoder stands: its recurrent state, what it reads from, and what it asked last."""
 
     recurrent: tuple[Float[Tensor, "batch hidden"], ...]
     memory: Memory
-    query: Float[Tensor, "batch 1 hidden"]
+    asked: tuple[Float[Tensor, "batch 1 hidden"], Memory]
+    """The last query, and the memory as it was then."""
 
 
 class RecurrentTranslator(nn.Module):
@@ -39,8 +39,8 @@ class RecurrentTranslator(nn.Module):
         encoder_dim: width of the encoder in each direction; `hidden_dim` if not given.
         cell: the recurrence on either side.
         num_layers: depth of the encoder.
-        score: between decoder state (`hidden_dim`) and encoder states (`2 * encoder_dim`); additive
-            with `hidden_dim` hidden units if not given.
+        attention: of the decoder state (`hidden_dim`) to the encoder states (`2 * encoder_dim`);
+            over all of them, by an additive score with `hidden_dim` hidden units, if not given.
         readout_dim: width of a tanh layer before the vocabulary (Bahdanau's deep output); None
             predicts from state, context and embedding directly.
         tied: predict with the target embeddings (Press & Wolf 2017); readout_dim must be embed_dim.
@@ -65,8 +65,7 @@ class RecurrentTranslator(nn.Module):
         encoder_dim: int | None = None,
         cell: Literal["gru", "lstm"] = "gru",
         num_layers: int = 1,
-        score: ScoreModule | None = None,
-        normalizer: Normalizer = softmax,
+        attention: DecoderAttention | None = None,
         readout_dim: int | None = None,
         tied: bool = False,
         dropout: float = 0.0,
@@ -95,9 +94,9 @@ class RecurrentTranslator(nn.Module):
         self.initial = nn.Linear(context_dim, num_states * hidden_dim)
 
         self.target_embedding = nn.Embedding(target_vocab, embed_dim, padding_idx=PAD)
-        if score is None:
-            score = AdditiveScore(hidden_dim, context_dim, hidden_dim)
-        self.attention = Attention(score, normalizer)
+        if attention is None:
+            attention = Attention(AdditiveScore(hidden_dim, context_dim, hidden_dim))
+        self.attention = attention
         # The gates see embedding, context and state: three maps, since the first of them does not
         # wait for the previous step. The second could be applied to the memory once per sentence,
         # but reading gates, which are wider than a context, costs as much again as that saves.
@@ -135,10 +134,10 @@ class RecurrentTranslator(nn.Module):
         # Unbound, not indexed: the gradient of an index is a tensor of zeros for every step.
         for gates in self.gates_of_embedding(embedded).unbind(dim=1):
             query = recurrent[0].unsqueeze(1)
-            context = self.attention(query, memory).squeeze(1)
-            recurrent = self._update(gates, context, recurrent)
+            context, memory = self.attention.read(query, memory)
+            recurrent = self._update(gates, context.squeeze(1), recurrent)
             states.append(recurrent[0])
-            contexts.append(context)
+            contexts.append(context.squeeze(1))
         if not states:
             return memory.value.new_zeros(len(target.ids), 0, self.output.in_features)
         seen = [torch.stack(states, dim=1), torch.stack(contexts, dim=1), embedded]
@@ -159,7 +158,7 @@ class RecurrentTranslator(nn.Module):
     def start(self, source: Tokens) -> RecurrentState:
         """Read the sources; the state before the first token."""
         memory, recurrent = self.encode(source)
-        return RecurrentState(recurrent, memory, recurrent[0].unsqueeze(1))
+        return RecurrentState(recurrent, memory, (recurrent[0].unsqueeze(1), memory))
 
     def step(
         self, state: RecurrentState, token: Int[Tensor, " batch"]
@@ -167,22 +166,25 @@ class RecurrentTranslator(nn.Module):
         """Read the last token of every row; log-probabilities of the next, and the new state."""
         query = state.recurrent[0].unsqueeze(1)
         embedded = self.dropout(self.target_embedding(token))
-        context = self.attention(query, state.memory).squeeze(1)
+        found, memory = self.attention.read(query, state.memory)
+        context = found.squeeze(1)
         recurrent = self._update(self.gates_of_embedding(embedded), context, state.recurrent)
         features = self.readout(torch.cat([recurrent[0], context, embedded], dim=-1))
         log_probs = self.predict(features).float().log_softmax(dim=-1)
-        return log_probs, RecurrentState(recurrent, state.memory, query)
+        return log_probs, RecurrentState(recurrent, memory, (query, state.memory))
 
     def reorder(self, state: RecurrentState, index: Int[Tensor, " rows"]) -> RecurrentState:
         """Return the state whose row i is row `index[i]`."""
-        key, value, mask = state.memory
-        memory = Memory(key[index], value[index], None if mask is None else mask[index])
+        memory = state.memory.rows(index)
         recurrent = tuple(part[index] for part in state.recurrent)
-        return RecurrentState(recurrent, memory, state.query[index])
+        query, then = state.asked
+        # All else is the same then and now: keys and values are taken once.
+        before = None if then.before is None else then.before[index]
+        return RecurrentState(recurrent, memory, (query[index], memory._replace(before=before)))
 
     def alignment(self, state: RecurrentState) -> Float[Tensor, "batch source"]:
         """Return where each row looked in its last step."""
-        return self.attention.weights(state.query, state.memory).squeeze(1).float()
+        return self.attention.weights(*state.asked).squeeze(1).float()
 
     def _update(
         self,

@@ -7,7 +7,9 @@ from regard.nn.attention_pooling import (
     MultiHeadAttentionPooling,
     QueryPooling,
 )
-from regard.nn.local import LocalAttention
+from regard.nn.coverage import CoverageAttention
+from regard.nn.local import LocalAttention, LocalMonotonicAttention
+from regard.nn.monotonic import MonotonicAttention
 from regard.nn.multihead import MultiHeadAttention
 from regard.nn.normalizers import Entmax, StraightThroughGumbel
 from regard.nn.pooling import LastPooling, MaxPooling, MeanPooling, Pooling
@@ -32,6 +34,7 @@ __all__ = [
     "BilinearScore",
     "ConcatScore",
     "CosineScore",
+    "CoverageAttention",
     "DistanceScore",
     "DotScore",
     "EncoderLayer",
@@ -39,9 +42,11 @@ __all__ = [
     "LastPooling",
     "LastStateAttention",
     "LocalAttention",
+    "LocalMonotonicAttention",
     "LocationScore",
     "MaxPooling",
     "MeanPooling",
+    "MonotonicAttention",
     "MultiHeadAttention",
     "MultiHeadAttentionPooling",
     "Pooling",

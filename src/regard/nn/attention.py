@@ -11,7 +11,7 @@ from regard.functional.normalizers import softmax
 from regard.interfaces import Memory, Normalizer
 from regard.nn.scores import ScoreModule
 
-__all__ = ["Attention", "autocast", "dropped"]
+__all__ = ["Attention", "autocast", "check_one_query", "dropped", "left_behind"]
 
 
 class Attention(nn.Module):
@@ -70,6 +70,12 @@ class Attention(nn.Module):
             normalizer=dropped(self.normalizer, self.dropout),
         )
 
+    def read(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> tuple[Float[Tensor, "*batch query value_dim"], Memory]:
+        """Read, and return the memory for the next query: the same."""
+        return self(query, memory), memory
+
     def weights(
         self,
         query: Float[Tensor, "*batch query query_dim"],
@@ -102,6 +108,23 @@ def autocast(tensor: Tensor) -> Tensor:
     if tensor.dtype == torch.float32 and torch.is_autocast_enabled(device):
         return tensor.to(torch.get_autocast_dtype(device))
     return tensor
+
+
+def left_behind(memory: Memory) -> Tensor:
+    """Return what earlier queries have left behind in a memory.
+
+    Raises:
+        ValueError: it is the memory of an attention to which they do not matter.
+    """
+    if memory.before is None:
+        raise ValueError("this attention reads from a memory that its own method memory has made")
+    return memory.before
+
+
+def check_one_query(query: Tensor) -> None:
+    """Refuse several queries at once, where each depends on the one before."""
+    if query.shape[-2] != 1:
+        raise ValueError(f"queries read one after the other here; got {query.shape[-2]} at once")
 
 
 def dropped(normalizer: Normalizer, dropout: nn.Dropout) -> Normalizer:

@@ -1,4 +1,4 @@
-"""The attention layer that predicts where to look: Luong's local-p."""
+"""Attention layers that look around a centre: one that predicts it (local-p), one that moves on."""
 
 from typing import Literal, cast
 
@@ -10,10 +10,10 @@ from regard.functional.masks import Window
 from regard.functional.normalizers import softmax
 from regard.interfaces import Memory, Normalizer
 from regard.kernels import Weights, local
-from regard.nn.attention import autocast, dropped
+from regard.nn.attention import autocast, dropped, left_behind
 from regard.nn.scores import ScoreModule
 
-__all__ = ["LocalAttention"]
+__all__ = ["LocalAttention", "LocalMonotonicAttention"]
 
 FORMS = {
     "damped": (local.damped_attention, local.damped_weights_on_demand),
@@ -64,8 +64,7 @@ class LocalAttention(nn.Module):
         super().__init__()
         if form not in FORMS:
             raise ValueError(f"form must be one of {', '.join(FORMS)}; got {form!r}")
-        if half_width < 1:
-            raise ValueError(f"half_width counts keys on either side, 1 or more; got {half_width}")
+        _check_half_width(half_width)
         self.score = score
         self.hidden = nn.Linear(query_dim, hidden_dim, bias=False)
         self.energy = nn.Parameter(torch.empty(hidden_dim))
@@ -103,6 +102,12 @@ class LocalAttention(nn.Module):
             normalizer=dropped(self.normalizer, self.dropout),
         )
 
+    def read(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> tuple[Float[Tensor, "*batch query value_dim"], Memory]:
+        """Read, and return the memory for the next query: the same."""
+        return self(query, memory), memory
+
     def weights(
         self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
     ) -> Float[Tensor, "*batch query key"]:
@@ -131,6 +136,116 @@ class LocalAttention(nn.Module):
         return local.predicted_centre(
             query, _lengths(memory), weight=self.hidden.weight, energy=self.energy
         )
+
+
+class LocalMonotonicAttention(nn.Module):
+    """Read from a memory around the place that the query has among all queries.
+
+    The first query reads around the first key, the next around the second: for texts that say the
+    same in the same order.
+
+    Args:
+        score: how well each key matches each query.
+        half_width: how many keys on either side are within reach.
+        normalizer: from scores to weights; a function of `regard.normalizers` or a module.
+        dropout: the probability that a weight is dropped in training.
+
+    Source: Luong et al. 2015, section 3.2 (local-m), for any score and normalizer.
+    Cost: that of `regard.local.attention`; with a single query, that of 2 half_width + 1 keys.
+
+    Raises:
+        ValueError: `half_width` is not positive.
+
+    >>> from regard.nn import DotScore
+    >>> attention = LocalMonotonicAttention(DotScore())
+    >>> memory = attention.memory(torch.zeros(2, 50, 6), torch.zeros(2, 50, 6))
+    >>> context, memory = attention.read(torch.zeros(2, 1, 6), memory)
+    >>> memory.before
+    tensor([1, 1])
+    """
+
+    def __init__(
+        self,
+        score: ScoreModule,
+        *,
+        half_width: int = 10,
+        normalizer: Normalizer = softmax,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        _check_half_width(half_width)
+        self.score = score
+        self.half_width = half_width
+        self.normalizer = normalizer
+        self.dropout = nn.Dropout(dropout)
+
+    def memory(
+        self,
+        key: Float[Tensor, "*batch key key_dim"],
+        value: Float[Tensor, "*batch key value_dim"],
+        mask: Tensor | None = None,
+    ) -> Memory:
+        """Project the keys, once for all the queries that will read; the next is the first.
+
+        Args:
+            mask: boolean, True = may attend, broadcastable to `*batch query key`.
+        """
+        projected = autocast(self.score.project_key(key))
+        before = torch.zeros(key.shape[:-2], dtype=torch.long, device=key.device)
+        return Memory(projected, autocast(value), mask, before)
+
+    def forward(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> Float[Tensor, "*batch query value_dim"]:
+        return local.attention(
+            autocast(self.score.project_query(query)),
+            memory.key,
+            memory.value,
+            self.centre(query, memory),
+            half_width=self.half_width,
+            score=self.score.comparison,
+            mask=memory.mask,
+            normalizer=dropped(self.normalizer, self.dropout),
+        )
+
+    def read(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> tuple[Float[Tensor, "*batch query value_dim"], Memory]:
+        """Read, and return the memory for the next query, which reads further on."""
+        before = left_behind(memory) + query.shape[-2]
+        return self(query, memory), memory._replace(before=before)
+
+    def weights(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> Float[Tensor, "*batch query key"]:
+        """Return the weights of this reading, without dropout."""
+        return self.weights_on_demand(query, memory).all()
+
+    def weights_on_demand(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> Weights:
+        """Return the weights of this reading, without dropout, to be asked for in part."""
+        return local.weights_on_demand(
+            self.score.project_query(query),
+            memory.key,
+            self.centre(query, memory),
+            half_width=self.half_width,
+            score=self.score.comparison,
+            mask=memory.mask,
+            normalizer=self.normalizer,
+        )
+
+    def centre(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> Int[Tensor, "*batch query"]:
+        """Return where each query looks, in key positions from 0."""
+        steps = torch.arange(query.shape[-2], device=query.device)
+        return left_behind(memory).unsqueeze(-1) + steps
+
+
+def _check_half_width(half_width: int) -> None:
+    if half_width < 1:
+        raise ValueError(f"half_width counts keys on either side, 1 or more; got {half_width}")
 
 
 def _lengths(memory: Memory) -> Int[Tensor, "*#batch"]:

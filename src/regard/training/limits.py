@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["ABOVE_0", "SHARE", "Limit", "at_least", "check_limits"]
+__all__ = ["ABOVE_0", "SHARE", "Limit", "at_least", "check_goes_with", "check_limits"]
 
 
 class Limit(NamedTuple):
@@ -39,3 +39,23 @@ def check_limits(settings: object, group: str, **limits: Limit) -> None:
         value = getattr(settings, name)
         if value is not None and not limit.allows(value):
             raise ValueError(f"{group}.{name} must be {limit.words}; got {value}")
+
+
+def check_goes_with(settings: object, group: str, choice: str, **fitting: tuple[str, ...]) -> None:
+    """Refuse what would do nothing: a setting that is changed, but not used by what is chosen.
+
+    Args:
+        group: what stands before the names where a user writes them.
+        choice: the setting that chooses.
+        fitting: what may be chosen for each of the others.
+
+    Raises:
+        ValueError: one is changed under another choice.
+    """
+    chosen = getattr(settings, choice)
+    for name, choices in fitting.items():
+        changed = getattr(settings, name) != getattr(type(settings), name)
+        if changed and chosen not in choices:
+            raise ValueError(
+                f"{group}.{name} goes with {group}.{choice} {' or '.join(choices)}; it is {chosen}"
+            )

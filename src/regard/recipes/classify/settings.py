@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from regard.training.limits import SHARE, at_least, check_limits
+from regard.training.limits import SHARE, at_least, check_goes_with, check_limits
 from regard.training.settings import TrainingSettings
 
 __all__ = [
@@ -87,24 +87,6 @@ class VocabularySettings:
         check_limits(self, "vocabulary", size=at_least(smallest), min_frequency=at_least(1))
 
 
-def _check_goes_with(settings: Any, **poolings: tuple[str, ...]) -> None:
-    """Refuse what would do nothing: a setting that is changed under a pooling that lacks it.
-
-    Args:
-        poolings: those that each setting is for.
-
-    Raises:
-        ValueError: one is changed under another.
-    """
-    for name, fitting in poolings.items():
-        changed = getattr(settings, name) != getattr(type(settings), name)
-        if changed and settings.pooling not in fitting:
-            raise ValueError(
-                f"model.{name} goes with model.pooling {' or '.join(fitting)}; it is "
-                f"{settings.pooling}"
-            )
-
-
 def _check_divides(num_heads: int, width: int, what: str) -> None:
     if width % num_heads:
         raise ValueError(f"model.num_heads must divide {what}, {width}; got {num_heads}")
@@ -144,8 +126,10 @@ class RecurrentSettings:
             ("embed_dim", "hidden_dim", "num_layers", "attention_dim", "num_heads"), at_least(1)
         )
         check_limits(self, "model", dropout=SHARE, **widths)
-        _check_goes_with(
+        check_goes_with(
             self,
+            "model",
+            "pooling",
             attention_dim=("attention",),
             num_heads=("multi_head",),
             normalizer=("attention", "last_state", "multi_head"),

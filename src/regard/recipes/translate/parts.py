@@ -1,6 +1,5 @@
 """The parts of a translator, made from settings or read from a run."""
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +9,21 @@ from regard.data.parallel import read_aligned, read_pairs
 from regard.data.splits import Files, Splits, splits_from_files
 from regard.data.tokenizers import Tokenizer
 from regard.functional import normalizers
-from regard.interfaces import Normalizer, Pair
+from regard.interfaces import DecoderAttention, Normalizer, Pair
 from regard.models.recurrent_translator import RecurrentTranslator
 from regard.nn import scores
-from regard.nn.normalizers import Entmax
+from regard.nn.attention import Attention
+from regard.nn.coverage import CoverageAttention
+from regard.nn.local import LocalAttention, LocalMonotonicAttention
+from regard.nn.monotonic import MonotonicAttention
+from regard.nn.normalizers import Entmax, StraightThroughGumbel
 from regard.nn.scores import ScoreModule
-from regard.recipes.translate.settings import DataSettings, TranslateSettings, VocabularySettings
+from regard.recipes.translate.settings import (
+    DataSettings,
+    ModelSettings,
+    TranslateSettings,
+    VocabularySettings,
+)
 from regard.training.run_directory import RunDirectory, RunError
 
 __all__ = [
@@ -46,6 +54,7 @@ NORMALIZERS: dict[str, Callable[[], Normalizer]] = {
     "entmax15": lambda: normalizers.entmax15,
     "entmax": Entmax,
     "sigmoid": lambda: normalizers.sigmoid,
+    "hard": StraightThroughGumbel,
 }
 
 
@@ -164,14 +173,46 @@ def make_model(
             f"{chosen.hidden_dim} and the encoder's {context_dim}: set model.encoder_dim to half "
             "of model.hidden_dim, or use the bilinear score"
         )
-    arguments = dataclasses.asdict(chosen)
-    score, normalizer = arguments.pop("score"), arguments.pop("normalizer")
     return RecurrentTranslator(
         source_vocab=source_vocab,
         target_vocab=target_vocab,
-        score=SCORES[score](
-            chosen.hidden_dim, context_dim, chosen.hidden_dim, settings.data.max_len + 1
-        ),
-        normalizer=NORMALIZERS[normalizer](),
-        **arguments,
+        embed_dim=chosen.embed_dim,
+        hidden_dim=chosen.hidden_dim,
+        encoder_dim=chosen.encoder_dim,
+        cell=chosen.cell,
+        num_layers=chosen.num_layers,
+        attention=_attention(chosen, context_dim, settings.data.max_len + 1),
+        readout_dim=chosen.readout_dim,
+        tied=chosen.tied,
+        dropout=chosen.dropout,
     )
+
+
+def _attention(chosen: ModelSettings, context_dim: int, max_len: int) -> DecoderAttention:
+    """Make the decoder's attention to the source.
+
+    Raises:
+        ValueError: settings do not go together.
+    """
+    query_dim, normalizer = chosen.hidden_dim, NORMALIZERS[chosen.normalizer]()
+
+    def score() -> ScoreModule:
+        return SCORES[chosen.score](query_dim, context_dim, chosen.hidden_dim, max_len)
+
+    if chosen.attention == "coverage":
+        return CoverageAttention(query_dim, context_dim, chosen.hidden_dim, normalizer=normalizer)
+    if chosen.attention == "monotonic":
+        return MonotonicAttention(score())
+    if chosen.attention == "chunkwise":
+        return MonotonicAttention(score(), chunk_score=score(), chunk_len=chosen.chunk_len)
+    if chosen.attention == "local_m":
+        return LocalMonotonicAttention(score(), half_width=chosen.half_width, normalizer=normalizer)
+    if chosen.attention == "local_p":
+        return LocalAttention(
+            score(),
+            query_dim,
+            chosen.hidden_dim,
+            half_width=chosen.half_width,
+            normalizer=normalizer,
+        )
+    return Attention(score(), normalizer)

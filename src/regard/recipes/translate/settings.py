@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from regard.decoding.lengths import LENGTH_PENALTY
-from regard.training.limits import SHARE, at_least, check_limits
+from regard.training.limits import SHARE, at_least, check_goes_with, check_limits
 from regard.training.settings import TrainingSettings
 
 __all__ = [
@@ -84,9 +84,15 @@ class ModelSettings:
         encoder_dim: width of the encoder's state in each direction; hidden_dim if not given.
         cell: the recurrence.
         num_layers: depth of the encoder.
+        attention: global (all of the source), local_m (around the place of the word that is
+            written), local_p (around a predicted place), coverage (knows what has been read),
+            monotonic (scans forwards, reads where it stops) or chunkwise (and the words before).
         score: how well an encoder state matches the decoder's; dot, scaled_dot and cosine need
-            2 * encoder_dim = hidden_dim.
-        normalizer: from scores to weights; entmax learns its alpha.
+            2 * encoder_dim = hidden_dim; of coverage, additive.
+        normalizer: from scores to weights, where all within reach are weighed; entmax learns its
+            alpha, hard draws one position in training.
+        half_width: of local_m and local_p: how many positions on either side are within reach.
+        chunk_len: of chunkwise: how many positions it reads.
         readout_dim: width of a layer before the vocabulary; null for none.
         tied: predict with the target embeddings; needs readout_dim = embed_dim.
         dropout: share of activations dropped in training.
@@ -97,10 +103,15 @@ class ModelSettings:
     encoder_dim: int | None = None
     cell: Literal["gru", "lstm"] = "gru"
     num_layers: int = 1
+    attention: Literal["global", "local_m", "local_p", "coverage", "monotonic", "chunkwise"] = (
+        "global"
+    )
     score: Literal["additive", "concat", "dot", "scaled_dot", "bilinear", "cosine", "location"] = (
         "additive"
     )
-    normalizer: Literal["softmax", "sparsemax", "entmax15", "entmax", "sigmoid"] = "softmax"
+    normalizer: Literal["softmax", "sparsemax", "entmax15", "entmax", "sigmoid", "hard"] = "softmax"
+    half_width: int = 10
+    chunk_len: int = 2
     readout_dim: int | None = None
     tied: bool = False
     dropout: float = 0.5
@@ -109,7 +120,17 @@ class ModelSettings:
         widths = dict.fromkeys(
             ("embed_dim", "hidden_dim", "encoder_dim", "num_layers", "readout_dim"), at_least(1)
         )
-        check_limits(self, "model", dropout=SHARE, **widths)
+        counts = dict.fromkeys(("half_width", "chunk_len"), at_least(1))
+        check_limits(self, "model", dropout=SHARE, **widths, **counts)
+        check_goes_with(
+            self,
+            "model",
+            "attention",
+            score=("global", "local_m", "local_p", "monotonic", "chunkwise"),
+            normalizer=("global", "local_m", "local_p", "coverage"),
+            half_width=("local_m", "local_p"),
+            chunk_len=("chunkwise",),
+        )
 
 
 @dataclass(frozen=True)
@@ -141,6 +162,10 @@ class DecodingSettings:
             length_penalty=at_least(0),
             coverage_penalty=at_least(0),
         )
+        if self.coverage_penalty and self.beam_size == 1:
+            raise ValueError(
+                "decoding.coverage_penalty ranks what a decoding.beam_size of 2 or more finds"
+            )
 
 
 @dataclass(frozen=True)

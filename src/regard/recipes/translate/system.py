@@ -62,6 +62,11 @@ class TranslationSystem:
         self.target_tokenizer = target_tokenizer
         self.max_len = max_len
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
     def translate(
         self, texts: Sequence[str], search: Search = GREEDY, *, prefixes: Sequence[str] = ()
     ) -> list[list[Translation]]:
@@ -89,7 +94,9 @@ class TranslationSystem:
             sources = encode_sources(texts[some], self.source_tokenizer)
             found = self.decode(sources, search, prefixes=beginnings[some])
             for text, source, hypotheses in zip(texts[some], sources, found, strict=True):
-                yield [self._translation(text, source, hypothesis) for hypothesis in hypotheses]
+                # What is empty has one translation, which is empty.
+                kept = hypotheses if len(source) > 1 else hypotheses[:1]
+                yield [self._translation(text, source, hypothesis) for hypothesis in kept]
 
     def decode(
         self,
@@ -99,20 +106,23 @@ class TranslationSystem:
         prefixes: Sequence[list[int]] = (),
     ) -> list[list[Hypothesis]]:
         """Decode sources that are encoded already, in batches of similar length."""
-        device = next(self.model.parameters()).device
+        if prefixes and len(prefixes) != len(sources):
+            raise ValueError(f"there are {len(sources)} sources, but {len(prefixes)} prefixes")
+        found: list[list[Hypothesis]] = [[] for _ in sources]
         was_training = self.model.training
         self.model.eval()
-        found: list[list[Hypothesis]] = [[] for _ in sources]
-        for (ids, lengths), positions in source_batches(
-            [self._cut(source) for source in sources],
-            max_tokens=TOKENS_AT_ONCE // search.num_rows,
-            max_sentences=max(1, SENTENCES_AT_ONCE // search.num_rows),
-        ):
-            prefix = pad([prefixes[at] for at in positions]) if prefixes else None
-            hypotheses = search(self.model, Tokens(ids.to(device), lengths), prefix)
-            for position, best in zip(positions, hypotheses, strict=True):
-                found[position] = best
-        self.model.train(was_training)
+        try:
+            for (ids, lengths), positions in source_batches(
+                [self._cut(source) for source in sources],
+                max_tokens=TOKENS_AT_ONCE // search.num_rows,
+                max_sentences=max(1, SENTENCES_AT_ONCE // search.num_rows),
+            ):
+                prefix = pad([prefixes[at] for at in positions]) if prefixes else None
+                hypotheses = search(self.model, Tokens(ids.to(self.device), lengths), prefix)
+                for position, best in zip(positions, hypotheses, strict=True):
+                    found[position] = best
+        finally:
+            self.model.train(was_training)
         return found
 
     def _beginning(self, prefix: str) -> list[int]:
