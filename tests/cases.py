@@ -1,7 +1,7 @@
 """Every public mechanism, with the properties it declares: the table that the contracts run over.
 
-A new mechanism adds a row, a new layer or decoder one in `tests/layer_cases.py`;
-`tests/contracts/test_table.py` fails until it has one.
+A new mechanism adds a row, a new layer one in `tests/layer_cases.py`, a new model one in
+`tests/model_cases.py`; `tests/contracts/test_table.py` fails until it has one.
 """
 
 from collections.abc import Callable, Iterable

@@ -17,7 +17,7 @@ from regard.models import (
 from regard.nn import MaxPooling
 from tests.cases import over
 from tests.drawing import VOCAB, draws, sentences
-from tests.layer_cases import CLASSIFIERS, SIZES, ClassifierCase
+from tests.model_cases import CLASSIFIERS, SIZES, ClassifierCase
 
 LENGTHS = [9, 4, 0, 1]
 HIERARCHIES = [case for case in CLASSIFIERS if case.knows_sentences]

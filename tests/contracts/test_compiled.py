@@ -11,7 +11,8 @@ from regard.kernels import fused
 from tests.cases import BIASES, MASKS, WIDTH, BiasCase, MaskCase, over
 from tests.compiler import has_compiler, needs_compiler
 from tests.drawing import draws, sentences
-from tests.layer_cases import DECODERS, LAYERS, LayerCase
+from tests.layer_cases import LAYERS, LayerCase
+from tests.model_cases import DECODERS
 from tests.questions import PAIRS, Pair, leaf, question
 
 pytestmark = pytest.mark.compiled

@@ -11,7 +11,8 @@ from regard.functional.splitting import split
 from regard.nn import AdditiveScore, Attention, DotScore, MultiHeadAttention
 from tests.cases import SCORES, WIDTH, ScoreCase, over
 from tests.drawing import draws, sentences
-from tests.layer_cases import DECODERS, LAYERS, DecoderCase, LayerCase
+from tests.layer_cases import LAYERS, LayerCase
+from tests.model_cases import DECODERS, DecoderCase
 from tests.questions import PAIRS, leaf, question
 
 KERNELS = pytest.mark.parametrize("kernel", ["inner_product", "reference"])

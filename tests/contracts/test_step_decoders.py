@@ -10,7 +10,7 @@ from regard import record
 from regard.interfaces import BOS, StepDecoder, Tokens, Translator
 from tests.cases import over
 from tests.drawing import sentences
-from tests.layer_cases import DECODERS, DecoderCase, translator
+from tests.model_cases import DECODERS, DecoderCase, translator
 
 LENGTHS = [4, 1, 0, 3]
 

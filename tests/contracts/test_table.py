@@ -17,7 +17,8 @@ from tests.cases import (
     SCORES,
     public_name,
 )
-from tests.layer_cases import CLASSIFIERS, DECODERS, LAYERS, SCORE_MODULES
+from tests.layer_cases import LAYERS, SCORE_MODULES
+from tests.model_cases import CLASSIFIERS, DECODERS
 
 TABLES = {
     "scores": (SCORES, [scores]),

@@ -10,7 +10,7 @@ from regard.interfaces import EOS, Tokens
 from regard.models import ConvolutionalClassifier, HierarchicalClassifier, RecurrentClassifier
 from regard.nn import AttentionPooling, RecurrentEncoder, RecurrentLayers
 from tests.drawing import sentences
-from tests.layer_cases import SIZES
+from tests.model_cases import SIZES
 
 LENGTHS = [9, 4, 1]
 
