@@ -11,7 +11,18 @@ from torch.nn import functional as F
 from regard import normalizers
 from regard.interfaces import BOS, EOS, PAD, Tokens
 from regard.models import RecurrentTranslator
-from regard.nn import BilinearScore, ConcatScore, CosineScore, DotScore
+from regard.nn import (
+    AdditiveScore,
+    Attention,
+    BilinearScore,
+    ConcatScore,
+    CosineScore,
+    CoverageAttention,
+    DotScore,
+    LocalAttention,
+    LocalMonotonicAttention,
+    MonotonicAttention,
+)
 
 Task = Literal["copy", "reverse"]
 
@@ -91,18 +102,25 @@ def learnt(task: Task, num_steps: int, **options: Any) -> tuple[float, float]:
     return exact, right
 
 
+def additive() -> AdditiveScore:
+    return AdditiveScore(32, 64, 32)
+
+
 # Inner products need encoder and decoder to share one space, and so some more width and time.
 SHARED: dict[str, Any] = {"hidden_dim": 48, "encoder_dim": 24}
 REVERSING: dict[str, tuple[int, Callable[[], dict[str, Any]]]] = {
     "additive-softmax": (150, dict),
-    "additive-sparsemax": (150, lambda: {"normalizer": normalizers.sparsemax}),
-    "bilinear-softmax": (200, lambda: {"score": BilinearScore(32, 64)}),
+    "additive-sparsemax": (
+        150,
+        lambda: {"attention": Attention(additive(), normalizers.sparsemax)},
+    ),
+    "bilinear-softmax": (200, lambda: {"attention": Attention(BilinearScore(32, 64))}),
     "concat-entmax15": (
         150,
-        lambda: {"score": ConcatScore(32, 64, 32), "normalizer": normalizers.entmax15},
+        lambda: {"attention": Attention(ConcatScore(32, 64, 32), normalizers.entmax15)},
     ),
-    "dot-softmax": (250, lambda: {"score": DotScore(), **SHARED}),
-    "cosine-softmax": (250, lambda: {"score": CosineScore(), **SHARED}),
+    "dot-softmax": (250, lambda: {"attention": Attention(DotScore()), **SHARED}),
+    "cosine-softmax": (250, lambda: {"attention": Attention(CosineScore()), **SHARED}),
 }
 
 
@@ -114,20 +132,36 @@ def test_translator_learns_to_reverse_and_looks_back(name: str) -> None:
     assert right >= 0.75
 
 
-COPYING: dict[str, Callable[[], dict[str, Any]]] = {
-    "additive-softmax-lstm": lambda: {"cell": "lstm"},
-    "bilinear-entmax15": lambda: {
-        "score": BilinearScore(32, 64),
-        "normalizer": normalizers.entmax15,
-    },
+COPYING: dict[str, tuple[int, Callable[[], dict[str, Any]]]] = {
+    "additive-softmax-lstm": (150, lambda: {"cell": "lstm"}),
+    "bilinear-entmax15": (
+        150,
+        lambda: {"attention": Attention(BilinearScore(32, 64), normalizers.entmax15)},
+    ),
+    "coverage": (150, lambda: {"attention": CoverageAttention(32, 64, 32)}),
+    "local_p": (150, lambda: {"attention": LocalAttention(additive(), 32, 32, half_width=3)}),
+    # Trained by what is expected, it has to decide before it can decode.
+    "monotonic": (400, lambda: {"attention": MonotonicAttention(additive())}),
+    "chunkwise": (
+        400,
+        lambda: {"attention": MonotonicAttention(additive(), chunk_score=additive(), chunk_len=2)},
+    ),
 }
 
 
 @pytest.mark.parametrize("name", COPYING)
 def test_translator_learns_to_copy(name: str) -> None:
-    exact, right = learnt("copy", 150, **COPYING[name]())
+    num_steps, options = COPYING[name]
+    exact, right = learnt("copy", num_steps, **options())
     assert exact >= 0.95
     assert right >= 0.75
+
+
+def test_translator_learns_to_copy_within_a_window() -> None:
+    attention = LocalMonotonicAttention(additive(), half_width=1)
+    # Where it looks among three is no matter: the encoder's states know their neighbours.
+    exact, _ = learnt("copy", 150, attention=attention)
+    assert exact >= 0.95
 
 
 def test_task_is_not_solved_by_chance() -> None:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from regard.functional import monotonic
 from regard.functional.normalizers import softmax
+from regard.functional.precision import at_least_float32
 from regard.interfaces import Memory
 from regard.nn.attention import autocast, check_one_query, left_behind
 from regard.nn.scores import LocationScore, ScoreModule
@@ -160,14 +161,15 @@ class MonotonicAttention(nn.Module):
         position = monotonic.search(energy, before, lengths)
         chunk = monotonic.chunk(position, lengths, chunk_len=self.chunk_len)
         if self.chunk_score is None:
-            return chunk, chunk.mask.float(), position
+            return chunk, chunk.mask.to(query.dtype), position
         scores = _chunk_scores(self.chunk_score, query, _at(memory.key, chunk.position))
         return chunk, softmax(scores, chunk.mask), position
 
-    def _energies(self, query: Tensor, key: Tensor) -> Float[Tensor, "batch query key"]:
+    def _energies(self, query: Tensor, key: Tensor) -> Float[Tensor, "batch 1 key"]:
         """Score keys that are projected for this score, and perhaps for another behind it."""
         projected = autocast(self.score.project_query(query))
-        return self.score.compare(projected, key[..., : projected.shape[-1]]).float() + self.offset
+        scores = self.score.compare(projected, key[..., : projected.shape[-1]])
+        return at_least_float32(scores) + self.offset
 
 
 def _chunk_scores(score: ScoreModule, query: Tensor, key: Tensor) -> Float[Tensor, "batch key"]:
