@@ -296,3 +296,17 @@ def test_a_copy_encodes_alike(tokenizer: Tokenizer) -> None:
     copy = pickle.loads(pickle.dumps(tokenizer))
     text = "ein <eos> Hund"
     assert copy.encode(text) == tokenizer.encode(text) == copy.encode_batch([text])[0]
+
+
+def test_names_may_be_left_out_of_words() -> None:
+    texts = ["We met Ann in May. Ann may sing.", "Then Bob and I saw TV. Bob sings!", "An aunt sang"]
+    known = Tokenizer.words(texts, min_frequency=1).vocab()
+    without = Tokenizer.words(iter(texts), min_frequency=1, names=False).vocab()
+    assert set(known) - set(without) == {"ann", "bob"}
+    assert sorted(without.values()) == list(range(len(without)))
+    assert {"may", "i", "tv", "sings", "then"} <= set(without)
+    few = Tokenizer.words(texts, min_frequency=1, vocab_size=9, names=False).vocab()
+    assert len(few) == 9
+    assert not {"ann", "bob"} & set(few)
+    cased = Tokenizer.words(texts, min_frequency=1, lowercase=False, names=False).vocab()
+    assert not {"Ann", "ann", "Bob"} & set(cased)

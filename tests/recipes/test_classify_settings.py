@@ -113,3 +113,8 @@ def test_heads_divide_what_they_share() -> None:
 def test_a_choice_that_the_data_lack_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(DataError, match=said):
         load_splits(DataSettings(**changes))
+
+
+def test_names_are_words() -> None:
+    with pytest.raises(ValueError, match=r"vocabulary\.names goes with vocabulary\.kind words"):
+        VocabularySettings(kind="bpe", names=False)

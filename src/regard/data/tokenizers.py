@@ -15,6 +15,7 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, tra
 from tokenizers import Tokenizer as Backend
 
 from regard.data.files import DataError, StrPath, read_lines
+from regard.data.names import find_names
 from regard.files import replacing
 from regard.interfaces import BOS, EOS, PAD, UNK
 
@@ -51,6 +52,7 @@ class Tokenizer:
         min_frequency: int = 2,
         vocab_size: int | None = None,
         lowercase: bool = True,
+        names: bool = True,
     ) -> "Tokenizer":
         r"""Learn words (`\w+`) and other single signs that stand in `texts` at least so often.
 
@@ -59,6 +61,8 @@ class Tokenizer:
         Args:
             vocab_size: how many tokens at most, special ones counted: the most frequent, of equally
                 frequent ones the first in the order of their characters.
+            names: False leaves out what is mostly written with a capital within sentences; `texts`
+                are then read twice.
 
         Raises:
             ValueError: if `vocab_size` has no room for a word.
@@ -68,7 +72,13 @@ class Tokenizer:
         backend = Backend(models.WordLevel({}, unk_token=_UNKNOWN))
         backend.normalizer = _normalizer(lowercase, one_line=True)
         backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"\w+|[^\w\s]"), "removed", invert=True)
-        return cls(_train_word_level(backend, texts, min_frequency, vocab_size))
+        if names:
+            return cls(_train_word_level(backend, texts, min_frequency, vocab_size))
+        texts = list(texts) if isinstance(texts, Iterator) else texts
+        left_out = find_names(texts)
+        room = None if vocab_size is None else vocab_size + len(left_out)
+        trained = _train_word_level(backend, texts, min_frequency, room)
+        return cls(_without(trained, left_out, vocab_size))
 
     @classmethod
     def characters(cls, texts: Iterable[str], *, lowercase: bool = False) -> "Tokenizer":
@@ -263,6 +273,15 @@ def _train_word_level(
         show_progress=False,
     )
     backend.train_from_iterator(texts, trainer)
+    return backend
+
+
+def _without(backend: Backend, words: set[str], vocab_size: int | None) -> Backend:
+    """Take words out of a vocabulary, in whatever case, and keep so many of the others."""
+    learnt: dict[str, int] = backend.get_vocab()
+    kept = [word for word in sorted(learnt, key=learnt.__getitem__) if word.lower() not in words]
+    vocab = {word: number for number, word in enumerate(kept[:vocab_size])}
+    backend.model = models.WordLevel(vocab, unk_token=_UNKNOWN)
     return backend
 
 

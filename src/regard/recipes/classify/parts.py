@@ -168,6 +168,7 @@ def learn_tokenizer(settings: VocabularySettings, texts: Iterable[str]) -> Token
         min_frequency=settings.min_frequency,
         vocab_size=settings.size,
         lowercase=settings.lowercase,
+        names=settings.names,
     )
 
 

@@ -73,6 +73,8 @@ class VocabularySettings:
         size: number of subwords, or of words at most.
         min_frequency: words seen less often are unknown.
         lowercase: fold upper case away.
+        names: know words that are mostly written with a capital; without them, words and n-grams of
+            words say nothing about a text by whom and what it names.
         vectors: pretrained word vectors to begin with, in the text format of GloVe or word2vec.
     """
 
@@ -80,11 +82,13 @@ class VocabularySettings:
     size: int = 30_000
     min_frequency: int = 2
     lowercase: bool = True
+    names: bool = True
     vectors: Path | None = None
 
     def __post_init__(self) -> None:
         smallest = _SMALLEST_BPE if self.kind == "bpe" else _SMALLEST_WORDS
         check_limits(self, "vocabulary", size=at_least(smallest), min_frequency=at_least(1))
+        check_goes_with(self, "vocabulary", "kind", names=("words",))
 
 
 def _check_divides(num_heads: int, width: int, what: str) -> None:
