@@ -299,7 +299,11 @@ def test_a_copy_encodes_alike(tokenizer: Tokenizer) -> None:
 
 
 def test_names_may_be_left_out_of_words() -> None:
-    texts = ["We met Ann in May. Ann may sing.", "Then Bob and I saw TV. Bob sings!", "An aunt sang"]
+    texts = [
+        "We met Ann in May. Ann may sing.",
+        "Then Bob and I saw TV. Bob sings!",
+        "An aunt sang",
+    ]
     known = Tokenizer.words(texts, min_frequency=1).vocab()
     without = Tokenizer.words(iter(texts), min_frequency=1, names=False).vocab()
     assert set(known) - set(without) == {"ann", "bob"}
