@@ -11,26 +11,11 @@ from regard.functional.normalizers import softmax
 from regard.interfaces import Memory, Normalizer
 from regard.nn.scores import ScoreModule
 
-__all__ = ["Attention", "autocast", "check_one_query", "dropped", "left_behind"]
+__all__ = ["Attention", "MemoryAttention", "autocast", "check_one_query", "dropped", "left_behind"]
 
 
-class Attention(nn.Module):
-    """Read from a memory what a query is looking for.
-
-    Args:
-        score: how well each key matches each query.
-        normalizer: from scores to weights; a function of `regard.normalizers` or a module.
-        dropout: the probability that a weight is dropped in training.
-
-    Source: Bahdanau et al. 2015, section 3.1, for any score and normalizer.
-
-    >>> import torch
-    >>> from regard.nn import AdditiveScore
-    >>> attention = Attention(AdditiveScore(query_dim=4, key_dim=6, hidden_dim=8))
-    >>> memory = attention.memory(torch.zeros(2, 5, 6), torch.zeros(2, 5, 6))
-    >>> attention(torch.zeros(2, 1, 4), memory).shape
-    torch.Size([2, 1, 6])
-    """
+class MemoryAttention(nn.Module):
+    """What layers have in common that read with one score from a memory, prepared once."""
 
     def __init__(
         self, score: ScoreModule, normalizer: Normalizer = softmax, *, dropout: float = 0.0
@@ -54,6 +39,31 @@ class Attention(nn.Module):
         # Cast once: otherwise every reading under autocast would cast the memory again.
         return Memory(autocast(self.score.project_key(key)), autocast(value), mask)
 
+    def read(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> tuple[Float[Tensor, "*batch query value_dim"], Memory]:
+        """Read, and return the memory for the next query: the same."""
+        return self(query, memory), memory
+
+
+class Attention(MemoryAttention):
+    """Read from a memory what a query is looking for.
+
+    Args:
+        score: how well each key matches each query.
+        normalizer: from scores to weights; a function of `regard.normalizers` or a module.
+        dropout: the probability that a weight is dropped in training.
+
+    Source: Bahdanau et al. 2015, section 3.1, for any score and normalizer.
+
+    >>> import torch
+    >>> from regard.nn import AdditiveScore
+    >>> attention = Attention(AdditiveScore(query_dim=4, key_dim=6, hidden_dim=8))
+    >>> memory = attention.memory(torch.zeros(2, 5, 6), torch.zeros(2, 5, 6))
+    >>> attention(torch.zeros(2, 1, 4), memory).shape
+    torch.Size([2, 1, 6])
+    """
+
     def forward(
         self,
         query: Float[Tensor, "*batch query query_dim"],
@@ -69,12 +79,6 @@ class Attention(nn.Module):
             mask=memory.mask,
             normalizer=dropped(self.normalizer, self.dropout),
         )
-
-    def read(
-        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
-    ) -> tuple[Float[Tensor, "*batch query value_dim"], Memory]:
-        """Read, and return the memory for the next query: the same."""
-        return self(query, memory), memory
 
     def weights(
         self,

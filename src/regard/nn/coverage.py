@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from regard import kernels
 from regard.functional.normalizers import softmax
 from regard.interfaces import Memory, Normalizer
-from regard.nn.attention import autocast, left_behind
+from regard.nn.attention import MemoryAttention, autocast, left_behind
 from regard.nn.scores import AdditiveScore
 
 __all__ = ["CoverageAttention"]
 
 
-class CoverageAttention(nn.Module):
+class CoverageAttention(MemoryAttention):
     r"""Read from a memory, one query after the other, knowing what those before have looked at.
 
     $$e_i = v \cdot \tanh(W q + U k_i + u \, C_i), \quad w = \operatorname{normalizer}(e), \quad
@@ -45,12 +45,10 @@ class CoverageAttention(nn.Module):
         normalizer: Normalizer = softmax,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.score = AdditiveScore(query_dim, key_dim, hidden_dim)
+        score = AdditiveScore(query_dim, key_dim, hidden_dim)
+        super().__init__(score, normalizer, dropout=dropout)
         self.of_coverage = nn.Parameter(torch.empty(hidden_dim))
         nn.init.uniform_(self.of_coverage, -(hidden_dim**-0.5), hidden_dim**-0.5)
-        self.normalizer = normalizer
-        self.dropout = nn.Dropout(dropout)
 
     def memory(
         self,
@@ -64,7 +62,7 @@ class CoverageAttention(nn.Module):
             mask: boolean, True = may attend, broadcastable to `*batch 1 key`.
         """
         nothing = torch.zeros(key.shape[:-1], device=key.device)
-        return Memory(autocast(self.score.project_key(key)), autocast(value), mask, nothing)
+        return super().memory(key, value, mask)._replace(before=nothing)
 
     def forward(
         self, query: Float[Tensor, "*batch query query_dim"], memory: Memory

@@ -10,7 +10,7 @@ from regard.functional.masks import Window
 from regard.functional.normalizers import softmax
 from regard.interfaces import Memory, Normalizer
 from regard.kernels import Weights, local
-from regard.nn.attention import autocast, dropped, left_behind
+from regard.nn.attention import MemoryAttention, autocast, dropped, left_behind
 from regard.nn.scores import ScoreModule
 
 __all__ = ["LocalAttention", "LocalMonotonicAttention"]
@@ -22,7 +22,7 @@ FORMS = {
 """Contexts and weights."""
 
 
-class LocalAttention(nn.Module):
+class LocalAttention(MemoryAttention):
     """Read from a memory around the place where the query expects what it is looking for.
 
     Its memory is that of `Attention`. A sequence is as long as its mask has keys, so padding stands
@@ -61,31 +61,15 @@ class LocalAttention(nn.Module):
         normalizer: Normalizer = softmax,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
+        super().__init__(score, normalizer, dropout=dropout)
         if form not in FORMS:
             raise ValueError(f"form must be one of {', '.join(FORMS)}; got {form!r}")
         _check_half_width(half_width)
-        self.score = score
         self.hidden = nn.Linear(query_dim, hidden_dim, bias=False)
         self.energy = nn.Parameter(torch.empty(hidden_dim))
         nn.init.uniform_(self.energy, -(hidden_dim**-0.5), hidden_dim**-0.5)
         self.half_width = half_width
         self.form = form
-        self.normalizer = normalizer
-        self.dropout = nn.Dropout(dropout)
-
-    def memory(
-        self,
-        key: Float[Tensor, "*batch key key_dim"],
-        value: Float[Tensor, "*batch key value_dim"],
-        mask: Tensor | None = None,
-    ) -> Memory:
-        """Project the keys, once for all the queries that will read.
-
-        Args:
-            mask: boolean, True = may attend, broadcastable to `*batch query key`.
-        """
-        return Memory(autocast(self.score.project_key(key)), autocast(value), mask)
 
     def forward(
         self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
@@ -101,12 +85,6 @@ class LocalAttention(nn.Module):
             mask=memory.mask,
             normalizer=dropped(self.normalizer, self.dropout),
         )
-
-    def read(
-        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
-    ) -> tuple[Float[Tensor, "*batch query value_dim"], Memory]:
-        """Read, and return the memory for the next query: the same."""
-        return self(query, memory), memory
 
     def weights(
         self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
@@ -138,7 +116,7 @@ class LocalAttention(nn.Module):
         )
 
 
-class LocalMonotonicAttention(nn.Module):
+class LocalMonotonicAttention(MemoryAttention):
     """Read from a memory around the place that the query has among all queries.
 
     The first query reads around the first key, the next around the second: for texts that say the
@@ -172,12 +150,9 @@ class LocalMonotonicAttention(nn.Module):
         normalizer: Normalizer = softmax,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
+        super().__init__(score, normalizer, dropout=dropout)
         _check_half_width(half_width)
-        self.score = score
         self.half_width = half_width
-        self.normalizer = normalizer
-        self.dropout = nn.Dropout(dropout)
 
     def memory(
         self,
@@ -190,9 +165,8 @@ class LocalMonotonicAttention(nn.Module):
         Args:
             mask: boolean, True = may attend, broadcastable to `*batch query key`.
         """
-        projected = autocast(self.score.project_key(key))
-        before = torch.zeros(key.shape[:-2], dtype=torch.long, device=key.device)
-        return Memory(projected, autocast(value), mask, before)
+        first = torch.zeros(key.shape[:-2], dtype=torch.long, device=key.device)
+        return super().memory(key, value, mask)._replace(before=first)
 
     def forward(
         self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
