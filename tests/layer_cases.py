@@ -179,6 +179,7 @@ LAYERS = [
         "MonotonicAttention",
         lambda: layers.MonotonicAttention(layers.AdditiveScore(WIDTH, WIDTH, 5), noise=0.0),
         _read_in_turn,
+        exportable=False,  # for any number of keys
     ),
     LayerCase(
         "MonotonicAttention_chunkwise",
@@ -189,6 +190,7 @@ LAYERS = [
             noise=0.0,
         ),
         _read_in_turn,
+        exportable=False,
         name="MonotonicAttention",
     ),
     LayerCase("LastPooling", lambda: layers.LastPooling(WIDTH), _read_pooled, learns=False),

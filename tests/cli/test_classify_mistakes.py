@@ -42,7 +42,7 @@ def reviewer(toy_classifier: ToyRun) -> str:
         ("--data.validation reviews.csv", "data.validation and data.test go with data.train;"),
         (
             "--recipe transformer --model.num_heads 3 --data.train reviews.csv",
-            "num_heads must divi",
+            "model.num_heads must divi",
         ),
         ("--recipe convolutional --model.widths [] --data.train reviews.csv", "model.widths must"),
         ("--recipe convolutional --model.widths [0] --data.train reviews.csv", "model.widths must"),

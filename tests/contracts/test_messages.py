@@ -13,6 +13,7 @@ import regard
 from regard import biases, masks, normalizers, rotary, scores
 from regard import nn as layers
 from regard.kernels import local
+from regard.models import ConvolutionalClassifier
 
 zeros = torch.zeros
 
@@ -341,3 +342,9 @@ def test_layer_that_predicts_a_centre_names_its_forms() -> None:
         layers.LocalAttention(layers.DotScore(), 4, 3, form="sharp")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="half_width counts keys on either side, 1 or more"):
         layers.LocalAttention(layers.DotScore(), 4, 3, half_width=0)
+
+
+def test_convolutions_name_their_poolings() -> None:
+    said = "pooling must be one of max, attention, mean_query, lstm_query; got 'min'"
+    with pytest.raises(ValueError, match=said):
+        ConvolutionalClassifier(vocab=9, num_outputs=1, pooling="min")  # type: ignore[arg-type]

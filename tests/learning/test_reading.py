@@ -147,7 +147,7 @@ def classifier(pooling: Any) -> ConvolutionalClassifier:
 
 
 def test_sentence_vector_asks_convolutions() -> None:
-    model = classifier("lstm-query")
+    model = classifier("lstm_query")
 
     def loss(generator: torch.Generator) -> Tensor:
         batch = pairs(64, generator)

@@ -22,6 +22,8 @@ from regard.nn.recurrent import RecurrentLayers
 
 __all__ = ["ConvolutionalClassifier"]
 
+POOLINGS = ("max", "attention", "mean_query", "lstm_query")
+
 
 class ConvolutionalClassifier(nn.Module):
     """Read n-grams of several widths, each around a word, and pool the features of each width.
@@ -42,6 +44,9 @@ class ConvolutionalClassifier(nn.Module):
     Differs: a text is padded with zeros on either side, so that there is an n-gram around every
     word. With a vocabulary of 10,000 words, embed_dim 300 and one output there are 3,360,601
     parameters.
+
+    Raises:
+        ValueError: `pooling` is none of these.
     """
 
     def __init__(
@@ -58,6 +63,8 @@ class ConvolutionalClassifier(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
+        if pooling not in POOLINGS:
+            raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}; got {pooling!r}")
         self.embedding = word_embedding(vocab, embed_dim)
         self.convolutions = nn.ModuleList(nn.Conv1d(embed_dim, channels, n) for n in widths)
         self.sentence = _sentence_vector(pooling, embed_dim, attention_dim)

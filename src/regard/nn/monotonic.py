@@ -33,7 +33,8 @@ class MonotonicAttention(nn.Module):
 
     Source: Raffel et al. 2017, section 2.4, and Chiu & Raffel 2018, section 2.3, for any score. The
     energy of the first has a vector of a length of its own: see `regard.monotonic`.
-    Cost: in training, that of the scores for all keys; else that of the keys it passes.
+    Cost: in training, that of the scores for all keys; else that of the keys it passes. An exported
+    program is for one number of keys.
 
     Raises:
         ValueError: `chunk_len` is not positive, or there are chunks without a score, or a score
