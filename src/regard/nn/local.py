@@ -1,9 +1,10 @@
 """Attention layers that look around a centre: one that predicts it (local-p), one that moves on."""
 
+from collections.abc import Callable
 from typing import Literal, cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from torch import Tensor, nn
 
 from regard.functional.masks import Window
@@ -15,14 +16,74 @@ from regard.nn.scores import ScoreModule
 
 __all__ = ["LocalAttention", "LocalMonotonicAttention"]
 
-FORMS = {
+Functions = tuple[Callable[..., Tensor], Callable[..., Weights]]
+"""Contexts and weights."""
+
+FORMS: dict[str, Functions] = {
     "damped": (local.damped_attention, local.damped_weights_on_demand),
     "biased": (local.biased_attention, local.biased_weights_on_demand),
 }
-"""Contexts and weights."""
+"""How keys further off are weakened."""
 
 
-class LocalAttention(MemoryAttention):
+class _Around(MemoryAttention):
+    """Read around a centre; who derives from it says where that is."""
+
+    def __init__(
+        self, score: ScoreModule, half_width: int, normalizer: Normalizer, dropout: float
+    ) -> None:
+        super().__init__(score, normalizer, dropout=dropout)
+        if half_width < 1:
+            raise ValueError(f"half_width counts keys on either side, 1 or more; got {half_width}")
+        self.half_width = half_width
+
+    @property
+    def functions(self) -> Functions:
+        """What computes contexts, and weights on demand."""
+        return local.attention, local.weights_on_demand
+
+    def centre(self, query: Tensor, memory: Memory) -> Real[Tensor, "*batch query"]:
+        """Return where each query looks, in key positions from 0."""
+        raise TypeError(f"{type(self).__name__} has no centre")
+
+    def forward(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> Float[Tensor, "*batch query value_dim"]:
+        attend, _ = self.functions
+        return attend(
+            autocast(self.score.project_query(query)),
+            memory.key,
+            memory.value,
+            self.centre(query, memory),
+            half_width=self.half_width,
+            score=self.score.comparison,
+            mask=memory.mask,
+            normalizer=dropped(self.normalizer, self.dropout),
+        )
+
+    def weights(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> Float[Tensor, "*batch query key"]:
+        """Return the weights of this reading, without dropout."""
+        return self.weights_on_demand(query, memory).all()
+
+    def weights_on_demand(
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> Weights:
+        """Return the weights of this reading, without dropout, to be asked for in part."""
+        _, on_demand = self.functions
+        return on_demand(
+            self.score.project_query(query),
+            memory.key,
+            self.centre(query, memory),
+            half_width=self.half_width,
+            score=self.score.comparison,
+            mask=memory.mask,
+            normalizer=self.normalizer,
+        )
+
+
+class LocalAttention(_Around):
     """Read from a memory around the place where the query expects what it is looking for.
 
     Its memory is that of `Attention`. A sequence is as long as its mask has keys, so padding stands
@@ -61,51 +122,17 @@ class LocalAttention(MemoryAttention):
         normalizer: Normalizer = softmax,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__(score, normalizer, dropout=dropout)
         if form not in FORMS:
             raise ValueError(f"form must be one of {', '.join(FORMS)}; got {form!r}")
-        _check_half_width(half_width)
+        super().__init__(score, half_width, normalizer, dropout)
         self.hidden = nn.Linear(query_dim, hidden_dim, bias=False)
         self.energy = nn.Parameter(torch.empty(hidden_dim))
         nn.init.uniform_(self.energy, -(hidden_dim**-0.5), hidden_dim**-0.5)
-        self.half_width = half_width
         self.form = form
 
-    def forward(
-        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
-    ) -> Float[Tensor, "*batch query value_dim"]:
-        attend, _ = FORMS[self.form]
-        return attend(
-            autocast(self.score.project_query(query)),
-            memory.key,
-            memory.value,
-            self.centre(query, memory),
-            half_width=self.half_width,
-            score=self.score.comparison,
-            mask=memory.mask,
-            normalizer=dropped(self.normalizer, self.dropout),
-        )
-
-    def weights(
-        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
-    ) -> Float[Tensor, "*batch query key"]:
-        """Return the weights of this reading, without dropout."""
-        return self.weights_on_demand(query, memory).all()
-
-    def weights_on_demand(
-        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
-    ) -> Weights:
-        """Return the weights of this reading, without dropout, to be asked for in part."""
-        _, on_demand = FORMS[self.form]
-        return on_demand(
-            self.score.project_query(query),
-            memory.key,
-            self.centre(query, memory),
-            half_width=self.half_width,
-            score=self.score.comparison,
-            mask=memory.mask,
-            normalizer=self.normalizer,
-        )
+    @property
+    def functions(self) -> Functions:
+        return FORMS[self.form]
 
     def centre(
         self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
@@ -116,7 +143,7 @@ class LocalAttention(MemoryAttention):
         )
 
 
-class LocalMonotonicAttention(MemoryAttention):
+class LocalMonotonicAttention(_Around):
     """Read from a memory around the place that the query has among all queries.
 
     The first query reads around the first key, the next around the second: for texts that say the
@@ -150,9 +177,7 @@ class LocalMonotonicAttention(MemoryAttention):
         normalizer: Normalizer = softmax,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__(score, normalizer, dropout=dropout)
-        _check_half_width(half_width)
-        self.half_width = half_width
+        super().__init__(score, half_width, normalizer, dropout)
 
     def memory(
         self,
@@ -168,20 +193,6 @@ class LocalMonotonicAttention(MemoryAttention):
         first = torch.zeros(key.shape[:-2], dtype=torch.long, device=key.device)
         return super().memory(key, value, mask)._replace(before=first)
 
-    def forward(
-        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
-    ) -> Float[Tensor, "*batch query value_dim"]:
-        return local.attention(
-            autocast(self.score.project_query(query)),
-            memory.key,
-            memory.value,
-            self.centre(query, memory),
-            half_width=self.half_width,
-            score=self.score.comparison,
-            mask=memory.mask,
-            normalizer=dropped(self.normalizer, self.dropout),
-        )
-
     def read(
         self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
     ) -> tuple[Float[Tensor, "*batch query value_dim"], Memory]:
@@ -189,37 +200,12 @@ class LocalMonotonicAttention(MemoryAttention):
         before = left_behind(memory) + query.shape[-2]
         return self(query, memory), memory._replace(before=before)
 
-    def weights(
-        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
-    ) -> Float[Tensor, "*batch query key"]:
-        """Return the weights of this reading, without dropout."""
-        return self.weights_on_demand(query, memory).all()
-
-    def weights_on_demand(
-        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
-    ) -> Weights:
-        """Return the weights of this reading, without dropout, to be asked for in part."""
-        return local.weights_on_demand(
-            self.score.project_query(query),
-            memory.key,
-            self.centre(query, memory),
-            half_width=self.half_width,
-            score=self.score.comparison,
-            mask=memory.mask,
-            normalizer=self.normalizer,
-        )
-
     def centre(
         self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
     ) -> Int[Tensor, "*batch query"]:
         """Return where each query looks, in key positions from 0."""
         steps = torch.arange(query.shape[-2], device=query.device)
         return left_behind(memory).unsqueeze(-1) + steps
-
-
-def _check_half_width(half_width: int) -> None:
-    if half_width < 1:
-        raise ValueError(f"half_width counts keys on either side, 1 or more; got {half_width}")
 
 
 def _lengths(memory: Memory) -> Int[Tensor, "*#batch"]:

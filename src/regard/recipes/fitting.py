@@ -2,12 +2,13 @@
 
 import dataclasses
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Timer
 from torch import nn
 
 from regard.data.batching import (
@@ -19,10 +20,19 @@ from regard.data.batching import (
     by_tokens,
 )
 from regard.training.module import Training
+from regard.training.run_directory import RunDirectory
 from regard.training.settings import TrainingSettings
 from regard.training.trainer import best_checkpoint, is_first_process
 
-__all__ = ["Report", "as_json", "fit", "for_first_process", "make_loader", "take_best"]
+__all__ = [
+    "Report",
+    "as_json",
+    "conclude",
+    "fit",
+    "for_first_process",
+    "make_loader",
+    "num_parameters",
+]
 
 Example = TypeVar("Example")
 Batch = TypeVar("Batch")
@@ -80,7 +90,7 @@ def fit(
         raise
 
 
-def take_best(trainer: Trainer, model: nn.Module) -> dict[str, Any]:
+def _take_best(trainer: Trainer, model: nn.Module) -> dict[str, Any]:
     """Put the best epoch's weights into the model; return which epoch that was."""
     checkpoint = torch.load(best_checkpoint(trainer), map_location="cpu", weights_only=True)
     weights = {
@@ -92,6 +102,32 @@ def take_best(trainer: Trainer, model: nn.Module) -> dict[str, Any]:
     # Training has taken it off the device.
     model.to(trainer.strategy.root_device)
     return {"best_epoch": checkpoint["epoch"] + 1, "epochs": trainer.current_epoch}
+
+
+def conclude(
+    run: RunDirectory,
+    trainer: Trainer,
+    timer: Timer,
+    model: nn.Module,
+    evaluated: Mapping[str, Callable[[], dict[str, Any]]],
+) -> dict[str, Any]:
+    """Take the best epoch, score it on each split, and keep figures and weights; return figures.
+
+    Args:
+        evaluated: what scores each split, by its name.
+    """
+    metrics = _take_best(trainer, model)
+    metrics["minutes"] = round(timer.time_elapsed("train") / 60, 2)
+    metrics["parameters"] = num_parameters(model)
+    metrics |= {split: evaluate() for split, evaluate in evaluated.items()}
+    run.save_metrics(metrics)
+    run.save_weights(model)
+    return metrics
+
+
+def num_parameters(model: nn.Module) -> int:
+    """Return how many numbers a model learns."""
+    return sum(part.numel() for part in model.parameters())
 
 
 def as_json(settings: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Learn to classify: from labelled text to a run directory with a classifier in it."""
 
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import lightning.pytorch as lightning
@@ -32,10 +33,11 @@ from regard.recipes.classify.system import ClassificationSystem
 from regard.recipes.fitting import (
     Report,
     as_json,
+    conclude,
     fit,
     for_first_process,
     make_loader,
-    take_best,
+    num_parameters,
 )
 from regard.training.classification import ClassificationTraining
 from regard.training.classification_metrics import score_classes, score_labels
@@ -91,15 +93,13 @@ def train_classifier(
     fit(trainer, module, (train, validation), checkpoint)
     if not trainer.is_global_zero:
         return {}
-    metrics = take_best(trainer, system.model)
-    metrics["minutes"] = round(timer.time_elapsed("train") / 60, 2)
-    metrics["parameters"] = _num_parameters(system.model)
-    metrics["validation"] = evaluate_classifier(system, prepared.validation)
-    if prepared.test is not None:
-        metrics["test"] = evaluate_classifier(system, prepared.test)
-    run.save_metrics(metrics)
-    run.save_weights(system.model)
-    return metrics
+    judging = {"validation": prepared.validation, "test": prepared.test}
+    evaluated = {
+        split: partial(evaluate_classifier, system, texts)
+        for split, texts in judging.items()
+        if texts is not None
+    }
+    return conclude(run, trainer, timer, system.model, evaluated)
 
 
 def evaluate_classifier(system: ClassificationSystem, texts: Corpus) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def _prepare(
     report(
         f"{len(train):,} texts to learn from, {len(validation):,} to choose by{judging}{left_out}; "
         f"{len(labels.names):,} classes; vocabulary of "
-        f"{tokenizer.vocab_size:,}{known}; {_num_parameters(model):,} parameters"
+        f"{tokenizer.vocab_size:,}{known}; {num_parameters(model):,} parameters"
     )
     return _Prepared(parts, ClassificationSystem(model, encoder, labels), train, validation, test)
 
@@ -226,7 +226,3 @@ def _class_weights(train: Corpus) -> Float[Tensor, " classes"]:
 def _config(settings: ClassifySettings) -> dict[str, Any]:
     reader = next(name for name, kind in READERS.items() if isinstance(settings.model, kind))
     return {"system": "classify", "reader": reader, "settings": as_json(settings)}
-
-
-def _num_parameters(model: nn.Module) -> int:
-    return sum(part.numel() for part in model.parameters())

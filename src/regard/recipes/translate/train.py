@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,15 @@ from regard.data.splits import Splits
 from regard.data.tokenizers import Tokenizer
 from regard.decoding import Beam
 from regard.interfaces import Pair
-from regard.recipes.fitting import Report, as_json, fit, for_first_process, make_loader, take_best
+from regard.recipes.fitting import (
+    Report,
+    as_json,
+    conclude,
+    fit,
+    for_first_process,
+    make_loader,
+    num_parameters,
+)
 from regard.recipes.translate.parts import (
     load_splits,
     make_model,
@@ -76,15 +85,12 @@ def train_translator(
     fit(trainer, module, (train, validation), checkpoint)
     if not trainer.is_global_zero:
         return {}
-    metrics = take_best(trainer, system.model)
-    metrics["minutes"] = round(timer.time_elapsed("train") / 60, 2)
-    metrics["parameters"] = sum(part.numel() for part in system.model.parameters())
-    metrics["validation"] = evaluate_translator(system, splits.validation.pairs, settings)
-    if splits.test.pairs:
-        metrics["test"] = evaluate_translator(system, splits.test.pairs, settings)
-    run.save_metrics(metrics)
-    run.save_weights(system.model)
-    return metrics
+    evaluated = {
+        split: partial(evaluate_translator, system, pairs, settings)
+        for split, (pairs, _) in {"validation": splits.validation, "test": splits.test}.items()
+        if pairs
+    }
+    return conclude(run, trainer, timer, system.model, evaluated)
 
 
 def evaluate_translator(
@@ -140,7 +146,7 @@ def _encode(
         + "".join(f" ({reason})" for reason in left_out)
         + f", {len(validation.pairs):,} to choose by, {len(splits.test.pairs):,} to judge by; "
         f"vocabularies of {tokenizers[0].vocab_size:,} and {tokenizers[1].vocab_size:,}; "
-        f"{sum(part.numel() for part in system.model.parameters()):,} parameters"
+        f"{num_parameters(system.model):,} parameters"
     )
     return _Encoded(train.pairs, validation.pairs)
 
