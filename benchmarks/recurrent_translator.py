@@ -110,7 +110,8 @@ def _training_steps(
         raise ValueError(f"the two sides differ in parameters: {sizes}")
 
     def our_loss() -> Tensor:
-        return F.cross_entropy(*predictions(ours, batch))
+        found, following = predictions(ours, batch)
+        return F.cross_entropy(found.logits, following)
 
     return (
         _step(taught, lambda: taught(batch), taught_precision),

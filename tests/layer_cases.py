@@ -126,6 +126,46 @@ def _read_final(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
     return layer(sequence, lengths)[1]
 
 
+def _read_alternatives(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
+    memory = layer.memory(sequence, sequence, masks.padding(lengths, sequence.shape[1]))
+    values, log_shares = layer.alternatives(_queries(sequence), memory)
+    return (values * log_shares.exp().unsqueeze(-1)).sum(dim=-2)
+
+
+def _read_known(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
+    """Read out of what is known of each sequence: twice the sum of its real positions."""
+    real = masks.padding(lengths, sequence.shape[1])
+    known = sequence.masked_fill(~real.transpose(1, 2), 0).sum(dim=1)
+    return layer(known, known)
+
+
+def _read_written(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
+    """Let a decoder write two words, about which it knows nothing of the sequence."""
+    memory = layer.attention.memory(sequence, sequence, masks.padding(lengths, sequence.shape[1]))
+    state = layer.start(memory, sequence.new_zeros(len(sequence), WIDTH))
+    features = []
+    for word in _queries(sequence).unbind(dim=1):
+        reading, state = layer(layer.words(word), state)
+        features.append(layer.features(reading, word))
+    return torch.cat(features, dim=-1)
+
+
+def _of_nothing(read: Callable[..., Tensor]) -> Callable[[Any], Tensor]:
+    """Return what is read of an empty sequence: not 0, for who knows something else besides."""
+
+    def read_nothing(layer: Any) -> Tensor:
+        dtype = next(layer.parameters()).dtype
+        nothing = torch.zeros(1, 1, WIDTH, dtype=dtype)
+        return read(layer, nothing, torch.zeros(1, dtype=torch.long)).squeeze(0)
+
+    return read_nothing
+
+
+def _decoder(make: Any, **options: Any) -> nn.Module:
+    attention = layers.Attention(layers.AdditiveScore(3, WIDTH, 5))
+    return make(attention, embed_dim=WIDTH, context_dim=WIDTH, hidden_dim=3, **options)
+
+
 def _recurrence(cell: type[nn.GRU] | type[nn.LSTM], **options: Any) -> layers.RecurrentEncoder:
     return layers.RecurrentEncoder(cell(WIDTH, 3, batch_first=True, **options))
 
@@ -193,6 +233,45 @@ LAYERS = [
         exportable=False,
         name="MonotonicAttention",
     ),
+    LayerCase(
+        "HardAttention",
+        lambda: layers.HardAttention(layers.BilinearScore(WIDTH, WIDTH)).eval(),
+        _read_in_turn,
+        learns=False,  # with one of few positions taken, two layers may agree by chance
+    ),
+    LayerCase(
+        "MarginalAttention",
+        lambda: layers.MarginalAttention(layers.AdditiveScore(WIDTH, WIDTH, 5)),
+        _read_attention,
+    ),
+    LayerCase(
+        "MarginalAttention_alternatives",
+        lambda: layers.MarginalAttention(layers.AdditiveScore(WIDTH, WIDTH, 5), num_alternatives=3),
+        _read_alternatives,
+        exportable=False,  # for any number of keys, of which there may be fewer than alternatives
+        attends=False,
+        name="MarginalAttention",
+    ),
+    *(
+        LayerCase(
+            make.__name__,
+            lambda make=make: make((WIDTH, WIDTH), 3),
+            _read_known,
+            of_nothing=_of_nothing(_read_known),
+            attends=False,
+        )
+        for make in (layers.TanhReadout, layers.MaxoutReadout)
+    ),
+    *(
+        LayerCase(
+            make.__name__,
+            lambda make=make: _decoder(make, num_layers=2, residual=True),
+            _read_written,
+            of_nothing=_of_nothing(_read_written),
+            attends=False,  # what attends is in it
+        )
+        for make in (layers.BahdanauDecoder, layers.LuongDecoder)
+    ),
     LayerCase("LastPooling", lambda: layers.LastPooling(WIDTH), _read_pooled, learns=False),
     LayerCase(
         "LastPooling_bidirectional",
@@ -258,6 +337,14 @@ LAYERS = [
         _read_final,
         exportable=False,
         attends=False,
+    ),
+    LayerCase(
+        "RecurrentLayers_residual",
+        lambda: layers.RecurrentLayers(WIDTH, 3, num_layers=3, two_biases=True, residual=True),
+        lambda layer, sequence, lengths: layer(sequence, lengths)[0].sum(dim=1),
+        exportable=False,
+        attends=False,
+        name="RecurrentLayers",
     ),
     LayerCase(
         "EncoderLayer",

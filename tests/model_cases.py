@@ -30,24 +30,74 @@ class DecoderCase:
     name: str = "RecurrentTranslator"
 
 
-def translator(**options: Any) -> RecurrentTranslator:
-    """Make a small translator."""
-    sizes = {"source_vocab": VOCAB, "target_vocab": VOCAB, "embed_dim": 5, "hidden_dim": 6}
-    return RecurrentTranslator(**(sizes | options))
+def translator(
+    attention: Any = None,
+    *,
+    decoder: Any = layers.BahdanauDecoder,
+    encoder_dim: int = 6,
+    num_layers: int = 1,
+    cell: str = "gru",
+    tied: bool = False,
+    dropout: float = 0.0,
+    **options: Any,
+) -> RecurrentTranslator:
+    """Make a small translator; its decoder has a width of 6, its encoder of 12 in all."""
+    encoder = layers.RecurrentLayers(5, encoder_dim, cell=cell, num_layers=num_layers)
+    context_dim = encoder.output_dim
+    return RecurrentTranslator(
+        source_vocab=VOCAB,
+        target_vocab=VOCAB,
+        embed_dim=5,
+        encoder=encoder,
+        decoder=decoder(
+            attention or layers.Attention(layers.AdditiveScore(6, context_dim, 6)),
+            embed_dim=5,
+            context_dim=context_dim,
+            hidden_dim=6,
+            cell=cell,
+            num_layers=num_layers,
+            **options,
+        ),
+        tied=tied,
+        dropout=dropout,
+    )
 
 
 def attending(score: layers.ScoreModule, **options: Any) -> RecurrentTranslator:
     """Make a small translator whose attention has this score."""
-    return translator(attention=layers.Attention(score), **options)
+    return translator(layers.Attention(score), **options)
 
+
+ATTENTIONS: dict[str, Callable[[], Any]] = {
+    "bilinear": lambda: layers.Attention(layers.BilinearScore(6, 12)),
+    "concat": lambda: layers.Attention(layers.ConcatScore(6, 12, 7)),
+    "location": lambda: layers.Attention(layers.LocationScore(6, MAX_LEN)),
+    "local_p": lambda: layers.LocalAttention(layers.BilinearScore(6, 12), 6, 5, half_width=2),
+    "local_m": lambda: layers.LocalMonotonicAttention(layers.BilinearScore(6, 12), half_width=1),
+    "coverage": lambda: layers.CoverageAttention(6, 12, 5),
+    "hard": lambda: layers.HardAttention(layers.BilinearScore(6, 12)),
+    "marginal": lambda: layers.MarginalAttention(layers.BilinearScore(6, 12), num_alternatives=3),
+    "monotonic": lambda: layers.MonotonicAttention(layers.AdditiveScore(6, 12, 5), offset=0.0),
+    "chunkwise": lambda: layers.MonotonicAttention(
+        layers.AdditiveScore(6, 12, 5),
+        chunk_score=layers.BilinearScore(6, 12),
+        chunk_len=3,
+        offset=0.0,
+    ),
+}
+"""Attentions of a decoder of width 6 to an encoder of width 12; in training, some draw."""
 
 DECODERS = [
     DecoderCase("gru", translator),  # additive, softmax
     DecoderCase("lstm", lambda: translator(cell="lstm", num_layers=2)),
-    DecoderCase("readout", lambda: translator(readout_dim=5, tied=True, dropout=0.3)),
-    DecoderCase("bilinear", lambda: attending(layers.BilinearScore(6, 12))),
-    DecoderCase("concat", lambda: attending(layers.ConcatScore(6, 12, 7))),
-    DecoderCase("location", lambda: attending(layers.LocationScore(6, MAX_LEN))),
+    DecoderCase(
+        "readout",
+        lambda: translator(
+            readout=layers.TanhReadout((6, 12, 5), 5, dropout=0.3), tied=True, dropout=0.3
+        ),
+    ),
+    DecoderCase("maxout", lambda: translator(readout=layers.MaxoutReadout((6, 12, 5), 4))),
+    DecoderCase("deep", lambda: translator(num_layers=3, residual=True)),
     DecoderCase("dot", lambda: attending(layers.DotScore(), encoder_dim=3)),
     DecoderCase("scaled_dot", lambda: attending(layers.ScaledDotScore(), encoder_dim=3)),
     DecoderCase("cosine", lambda: attending(layers.CosineScore(), encoder_dim=3)),
@@ -56,41 +106,31 @@ DECODERS = [
         DecoderCase(
             row.id,
             lambda row=row: translator(
-                attention=layers.Attention(layers.AdditiveScore(6, 12, 6), row.make())
+                layers.Attention(layers.AdditiveScore(6, 12, 6), row.make())
             ),
         )
         for row in NORMALIZERS
         if row.id != "softmax"
     ),
+    *(DecoderCase(name, lambda make=make: translator(make())) for name, make in ATTENTIONS.items()),
+    DecoderCase("luong", lambda: translator(decoder=layers.LuongDecoder)),
     DecoderCase(
-        "local_p",
+        "luong_deep",
         lambda: translator(
-            attention=layers.LocalAttention(layers.BilinearScore(6, 12), 6, 5, half_width=2)
+            decoder=layers.LuongDecoder,
+            cell="lstm",
+            num_layers=2,
+            residual=True,
+            readout_dim=5,
+            tied=True,
         ),
     ),
-    DecoderCase(
-        "local_m",
-        lambda: translator(
-            attention=layers.LocalMonotonicAttention(layers.BilinearScore(6, 12), half_width=1)
-        ),
-    ),
-    DecoderCase("coverage", lambda: translator(attention=layers.CoverageAttention(6, 12, 5))),
-    DecoderCase(
-        "monotonic",
-        lambda: translator(
-            attention=layers.MonotonicAttention(layers.AdditiveScore(6, 12, 5), offset=0.0)
-        ),
-    ),
-    DecoderCase(
-        "chunkwise",
-        lambda: translator(
-            attention=layers.MonotonicAttention(
-                layers.AdditiveScore(6, 12, 5),
-                chunk_score=layers.BilinearScore(6, 12),
-                chunk_len=3,
-                offset=0.0,
-            )
-        ),
+    *(
+        DecoderCase(
+            f"luong_{name}",
+            lambda make=make: translator(make(), decoder=layers.LuongDecoder),
+        )
+        for name, make in ATTENTIONS.items()
     ),
 ]
 

@@ -21,6 +21,7 @@ __all__ = [
     "PAD",
     "UNK",
     "Attends",
+    "Choices",
     "Classifier",
     "DecoderAttention",
     "Hypothesis",
@@ -29,6 +30,7 @@ __all__ = [
     "Memory",
     "Normalizer",
     "Pair",
+    "Predictions",
     "Split",
     "StepDecoder",
     "Tokens",
@@ -165,20 +167,33 @@ class Classifier(Protocol):
         """Return how much each token counts: padding 0; of a text with a known one, 1 in all."""
 
 
-@runtime_checkable
-class Translator(Protocol):
-    """What training needs of a translation model: features of every target position, then logits.
+class Choices(NamedTuple):
+    """What an attention has drawn for each target position: how likely that was, and how open.
 
-    Two steps, so that the vocabulary is projected only where a target token stands.
+    `log_prob` is the logarithm of the probability of what was drawn, `entropy` that of the
+    distribution it was drawn from, in nats.
     """
 
-    def features(
-        self, source: Tokens, target: Tokens
-    ) -> Float[Tensor, "batch target features"]: ...
+    log_prob: Float[Tensor, "batch target"]
+    entropy: Float[Tensor, "batch target"]
 
-    def predict(
-        self, features: Float[Tensor, "*batch features"]
-    ) -> Float[Tensor, "*batch vocab"]: ...
+
+class Predictions(NamedTuple):
+    """What a translator predicts after every real target token, row by row.
+
+    `choices` are what the predictions depend on by chance, in training, where anything is drawn.
+    """
+
+    logits: Float[Tensor, "tokens vocab"]
+    choices: Choices | None = None
+
+
+@runtime_checkable
+class Translator(Protocol):
+    """What training needs of a translation model."""
+
+    def predictions(self, source: Tokens, target: Tokens) -> Predictions:
+        """Return the logits of the next token after every real target token, padding left out."""
 
 
 @runtime_checkable

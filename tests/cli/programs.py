@@ -83,6 +83,10 @@ def _regard(words: list[str]) -> Any:
         elif not {"--help", "--print_config"} & set(words):
             # Documents show several trainings to choose from; a reader does not do them all.
             shutil.rmtree("runs", ignore_errors=True)
+    if words[:1] == ["compare"] and "--help" not in words:
+        shutil.rmtree("runs/comparison", ignore_errors=True)
+        # All that are compared otherwise would take a reader too long.
+        words = [*words, *(() if "--variants" in words else ("--variants", "bahdanau", "mocha"))]
     if words[:1] == ["bench"] and "--help" not in words:
         words = [*words, "--shrink", "64", "--repeats", "1"]
     with warnings.catch_warnings():

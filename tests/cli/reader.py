@@ -34,6 +34,14 @@ ALIGNED = {
 }
 """What the names of the two files of a parallel text begin with, and how many lines they have."""
 
+LINKED = {
+    "my/val.links": "my/val",
+    "my/test.links": "my/test",
+    "other/test.links": "other/test",
+    "links/test.text.links": "multi30k/test_2016_flickr",
+}
+"""Which words of an aligned text belong together."""
+
 STARS = {"bad": "1", "good": "5"}
 
 RUNS = ("runs/subwords", "runs/mine", "runs/words")
@@ -77,6 +85,9 @@ def make_belongings() -> None:
         write_aligned(name, num_lines, seed=number)
     write_pairs(Path("pairs.tsv"), make_pairs(200))
     Path("mine.yaml").write_text("data:\n  folder: multi30k\n", "utf-8")
+    Path("variants.yaml").write_text("near:\n  model: {attention: local_p}\n", "utf-8")
+    for links, name in LINKED.items():
+        write_links(links, ALIGNED[name])
     make_reviews_of_all_kinds()
     first, *others = RUNS
     assert main(["train", "translate", "--data.folder", "multi30k", "--run", first]) == 0
@@ -102,6 +113,12 @@ def make_reviews_of_all_kinds() -> None:
     halves = [Labelled(r.text, imdb[r.labels[0]]) for r in reviews]
     write_folders(Path("aclImdb/train"), halves[:80])
     write_folders(Path("aclImdb/test"), halves[80:])
+
+
+def write_links(name: str, num_lines: int) -> None:
+    """Write links between the first words, which every pair has."""
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text("0-0\n" * num_lines, "utf-8")
 
 
 def write_aligned(name: str, num_lines: int, seed: int) -> None:

@@ -121,6 +121,7 @@ def test_a_label_unseen_in_training_is_named_before_training(part: str, refusal:
         ("classify RUN a --device abacus", "device abacus cannot be used here: "),
         ("classify gone a", "there is no run directory gone"),
         ("evaluate RUN --pairs pairs.tsv", "RUN holds a classifier, which --pairs is not for"),
+        ("evaluate RUN --links a.links", "RUN holds a classifier, which --links is not for"),
         ("evaluate RUN --beam 3", "RUN holds a classifier, which --beam is not for"),
         ("inspect RUN film --beam 3", "RUN holds a classifier, which --beam is not for"),
         ("evaluate RUN --texts a.csv --folder here", "--folder says where the run's own data lies"),

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from regard import nn as layers
 from regard import record
 from regard.interfaces import BOS, StepDecoder, Tokens, Translator
 from tests.cases import over
@@ -39,12 +40,20 @@ def step_through(decoder: Any, source: Tokens, target: Tokens) -> tuple[Tensor, 
 def test_step_by_step_is_the_full_pass(case: DecoderCase) -> None:
     decoder, source, target = made(case), sentences(LENGTHS), targets()
     with record(decoder) as seen:
-        logits = decoder.predict(decoder.features(source, target))
+        logits = decoder(source, target)
     log_probs, alignment = step_through(decoder, source, target)
     # Log-probabilities come in float32, for the search.
     torch.testing.assert_close(log_probs, logits.log_softmax(dim=-1).float(), rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(alignment, seen.only().alignment().float(), rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(decoder(source, target), logits, rtol=0, atol=0)
+
+
+@over(DECODERS)
+def test_predictions_are_those_of_real_tokens(case: DecoderCase) -> None:
+    decoder, source, target = made(case), sentences(LENGTHS), targets()
+    target = target._replace(lengths=torch.tensor([2, 3, 0, 1]))
+    found = decoder.predictions(source, target).logits
+    wanted = decoder(source, target)[[0, 0, 1, 1, 1, 3], [0, 1, 0, 1, 2, 0]]
+    torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-9)
 
 
 @over(DECODERS)
@@ -69,7 +78,7 @@ def test_sentences_know_nothing_of_each_other(case: DecoderCase) -> None:
 @over(DECODERS)
 def test_gradients_are_finite_even_without_a_source(case: DecoderCase) -> None:
     decoder = case.make()
-    decoder.features(sentences(LENGTHS), targets()).square().sum().backward()
+    decoder(sentences(LENGTHS), targets()).square().sum().backward()
     gradients = [p.grad for p in decoder.parameters() if p.grad is not None]
     assert gradients
     assert all(gradient.isfinite().all() for gradient in gradients)
@@ -134,8 +143,10 @@ def test_no_target(case: DecoderCase) -> None:
 def test_keys_are_projected_once_per_sentence() -> None:
     decoder = made(DECODERS[0])
     projected: list[Tensor] = []
-    decoder.attention.score.key.register_forward_hook(lambda *args: projected.append(args[2]))
-    decoder.features(sentences(LENGTHS), targets())
+    decoder.decoder.attention.score.key.register_forward_hook(
+        lambda *args: projected.append(args[2])
+    )
+    decoder(sentences(LENGTHS), targets())
     step_through(decoder, sentences(LENGTHS), targets())
     assert len(projected) == 2
 
@@ -155,5 +166,6 @@ def test_tied_output_is_the_embedding() -> None:
 
 @pytest.mark.parametrize("readout_dim", [None, 4])
 def test_tied_output_needs_a_readout_of_its_width(readout_dim: int | None) -> None:
-    with pytest.raises(ValueError, match=f"readout_dim={readout_dim} and embed_dim=5"):
-        translator(tied=True, readout_dim=readout_dim)
+    readout = readout_dim and layers.TanhReadout((6, 12, 5), readout_dim)
+    with pytest.raises(ValueError, match=f"width of the embeddings, 5; got {readout_dim or 23}"):
+        translator(tied=True, readout=readout or None)

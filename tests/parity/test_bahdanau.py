@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from regard.interfaces import PAD, Tokens
 from regard.models import RecurrentTranslator
+from regard.nn import AdditiveScore, Attention, BahdanauDecoder, RecurrentLayers
 from tests.drawing import VOCAB, sentences
 
 EMBED, HIDDEN = 5, 6
@@ -49,8 +50,19 @@ class Taught(nn.Module):
 
 def transplanted(taught: Taught) -> RecurrentTranslator:
     """Return ours with the weights of the taught model."""
+    encoder = RecurrentLayers(EMBED, HIDDEN, two_biases=True)
+    decoder = BahdanauDecoder(
+        Attention(AdditiveScore(HIDDEN, CONTEXT, HIDDEN)),
+        embed_dim=EMBED,
+        context_dim=CONTEXT,
+        hidden_dim=HIDDEN,
+    )
     ours = RecurrentTranslator(
-        source_vocab=VOCAB, target_vocab=VOCAB, embed_dim=EMBED, hidden_dim=HIDDEN
+        source_vocab=VOCAB,
+        target_vocab=VOCAB,
+        embed_dim=EMBED,
+        encoder=encoder,
+        decoder=decoder,
     )
     # Ours cuts the two concatenations into the parts that are known at different times.
     of_state, of_annotation = taught.attend.weight.split([HIDDEN, CONTEXT], dim=1)
@@ -58,22 +70,23 @@ def transplanted(taught: Taught) -> RecurrentTranslator:
     weights = {
         "source_embedding.weight": taught.source_embedding.weight,
         "target_embedding.weight": taught.target_embedding.weight,
-        "initial.weight": taught.initial.weight,
-        "initial.bias": taught.initial.bias,
-        "attention.score.query.weight": of_state,
-        "attention.score.key.weight": of_annotation,
-        "attention.score.key.bias": taught.attend.bias,
-        "attention.score.energy": taught.energy.weight.squeeze(0),
-        "gates_of_embedding.weight": of_embedding,
-        "gates_of_embedding.bias": taught.decoder.bias_ih_l0,
-        "gates_of_context.weight": of_context,
-        "gates_of_state.weight": taught.decoder.weight_hh_l0,
-        "gates_of_state.bias": taught.decoder.bias_hh_l0,
+        "decoder.initial.weight": taught.initial.weight,
+        "decoder.initial.bias": taught.initial.bias,
+        "decoder.attention.score.query.weight": of_state,
+        "decoder.attention.score.key.weight": of_annotation,
+        "decoder.attention.score.key.bias": taught.attend.bias,
+        "decoder.attention.score.energy": taught.energy.weight.squeeze(0),
+        "decoder.steps.gates_of_embedding.weight": of_embedding,
+        "decoder.steps.gates_of_embedding.bias": taught.decoder.bias_ih_l0,
+        "decoder.steps.gates_of_other.weight": of_context,
+        "decoder.steps.gates_of_state.0.weight": taught.decoder.weight_hh_l0,
+        "decoder.steps.gates_of_state.0.bias": taught.decoder.bias_hh_l0,
         "output.weight": taught.output.weight,
         "output.bias": taught.output.bias,
     }
     recurrence = {
-        f"encoder.recurrence.{name}": weight for name, weight in taught.encoder.state_dict().items()
+        f"encoder.layers.0.recurrence.{name}": weight
+        for name, weight in taught.encoder.state_dict().items()
     }
     ours.load_state_dict(weights | recurrence)
     return ours.double()
@@ -101,17 +114,17 @@ def test_gradients_are_those_of_the_taught_model() -> None:
     target_len = int(TARGET.lengths[0])
     ours(*one)[:, :target_len].square().sum().backward()
     taught.translate(SOURCE.ids[0], TARGET.ids[0, :target_len]).square().sum().backward()
-    score = ours.attention.score
+    score = ours.decoder.attention.score
     pairs = [
         (ours.source_embedding.weight, taught.source_embedding.weight.grad),
         (ours.target_embedding.weight, taught.target_embedding.weight.grad),
-        (ours.initial.weight, taught.initial.weight.grad),
+        (ours.decoder.initial.weight, taught.initial.weight.grad),
         (score.query.weight, taught.attend.weight.grad[:, :HIDDEN]),
         (score.key.weight, taught.attend.weight.grad[:, HIDDEN:]),
         (score.energy, taught.energy.weight.grad.squeeze(0)),
-        (ours.gates_of_embedding.weight, taught.decoder.weight_ih_l0.grad[:, :EMBED]),
-        (ours.gates_of_context.weight, taught.decoder.weight_ih_l0.grad[:, EMBED:]),
-        (ours.gates_of_state.weight, taught.decoder.weight_hh_l0.grad),
+        (ours.decoder.steps.gates_of_embedding.weight, taught.decoder.weight_ih_l0.grad[:, :EMBED]),
+        (ours.decoder.steps.gates_of_other.weight, taught.decoder.weight_ih_l0.grad[:, EMBED:]),
+        (ours.decoder.steps.gates_of_state[0].weight, taught.decoder.weight_hh_l0.grad),
         (ours.output.weight, taught.output.weight.grad),
     ]
     for parameter, wanted in pairs:
@@ -120,7 +133,5 @@ def test_gradients_are_those_of_the_taught_model() -> None:
 
 def test_published_number_of_parameters() -> None:
     with torch.device("meta"):
-        model = RecurrentTranslator(
-            source_vocab=7853, target_vocab=5893, embed_dim=256, hidden_dim=512
-        )
+        model = RecurrentTranslator(source_vocab=7853, target_vocab=5893)
     assert sum(parameter.numel() for parameter in model.parameters()) == 20_518_405

@@ -49,20 +49,19 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pairs(tmp_path_factory.mktemp("resuming") / "train.tsv", make_pairs(200))
 
 
-Whole = Callable[[int], Path]
+Whole = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
 def whole(train: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    """Return a run that was never stopped, for a number of batches whose gradients are added up."""
-    runs: dict[int, Path] = {}
+    """Return a run that was never stopped, with some settings of its training changed."""
+    runs: dict[str, Path] = {}
 
-    def run(accumulate: int) -> Path:
-        if accumulate not in runs:
-            runs[accumulate] = tmp_path_factory.mktemp("whole") / "run"
-            chosen = settings(train, accumulate=accumulate)
-            train_translator(chosen, RunDirectory(runs[accumulate]), report=quiet)
-        return runs[accumulate]
+    def run(**changes: Any) -> Path:
+        if (key := str(changes)) not in runs:
+            runs[key] = tmp_path_factory.mktemp("whole") / "run"
+            train_translator(settings(train, **changes), RunDirectory(runs[key]), report=quiet)
+        return runs[key]
 
     return run
 
@@ -70,8 +69,9 @@ def whole(train: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
 def assert_same_end(run: Path, whole: Path) -> None:
     """Compare figures and weights, exactly: the same numbers are added up in the same order."""
     found, expected = (RunDirectory(path).metrics() for path in (run, whole))
-    assert found.pop("minutes") >= 0
-    assert expected.pop("minutes") >= 0
+    for timing in ("minutes", "step_ms"):
+        assert found.pop(timing) >= 0
+        assert expected.pop(timing) >= 0
     assert found == expected
     assert found["best_epoch"] == EPOCHS
     weights = load_file(run / "model.safetensors")
@@ -104,7 +104,7 @@ def test_a_killed_training_resumes_to_the_same_end(
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not (run / "model.safetensors").exists()
     assert main(["train", "translate", "--run", str(run), "--resume"]) == 0
-    assert_same_end(run, whole(1))
+    assert_same_end(run, whole())
 
 
 def stop_before(monkeypatch: pytest.MonkeyPatch, batch_number: int) -> None:
@@ -136,17 +136,24 @@ def stop_while_evaluating(monkeypatch: pytest.MonkeyPatch, _: int) -> None:
     monkeypatch.setattr(translate_training, "evaluate_translator", stop)
 
 
+CHANGING = {"ema": 0.9, "teacher_forcing": 0.5}
+
+
 @pytest.mark.parametrize(
-    ("stop", "when", "accumulate"),
+    ("stop", "when", "changes"),
     [
-        (stop_before, 0, 1),
-        (stop_before, 1, 1),
-        (stop_before, BATCHES_PER_EPOCH, 1),
-        (stop_before, BATCHES_PER_EPOCH + 8, 5),
-        (stop_before, 3 * BATCHES_PER_EPOCH - 1, 5),
-        (stop_while_validating, 0, 1),
-        (stop_while_validating, 1, 5),
-        (stop_while_evaluating, 0, 1),
+        (stop_before, 0, {}),
+        (stop_before, 1, {}),
+        (stop_before, BATCHES_PER_EPOCH, {}),
+        (stop_before, BATCHES_PER_EPOCH + 8, {"accumulate": 5}),
+        (stop_before, 3 * BATCHES_PER_EPOCH - 1, {"accumulate": 5}),
+        (stop_before, BATCHES_PER_EPOCH + 7, CHANGING),
+        (stop_before, 2 * BATCHES_PER_EPOCH, CHANGING),
+        (stop_while_validating, 0, {}),
+        (stop_while_validating, 1, {"accumulate": 5}),
+        (stop_while_validating, 1, CHANGING),
+        (stop_while_evaluating, 0, {}),
+        (stop_while_evaluating, 0, CHANGING),
     ],
 )
 def test_wherever_a_training_is_stopped_it_resumes_to_the_same_end(
@@ -155,16 +162,16 @@ def test_wherever_a_training_is_stopped_it_resumes_to_the_same_end(
     whole: Whole,
     stop: Callable[[pytest.MonkeyPatch, int], None],
     when: int,
-    accumulate: int,
+    changes: dict[str, Any],
 ) -> None:
-    chosen = settings(train, accumulate=accumulate, checkpoint_minutes=AFTER_EVERY_BATCH)
+    chosen = settings(train, **changes, checkpoint_minutes=AFTER_EVERY_BATCH)
     run = RunDirectory(tmp_path / "run")
     with pytest.MonkeyPatch.context() as patched:
         stop(patched, when)
         with pytest.raises(Stopped):
             train_translator(chosen, run, report=quiet)
     train_translator(chosen, run, resume=True, report=quiet)
-    assert_same_end(run.path, whole(accumulate))
+    assert_same_end(run.path, whole(**changes))
 
 
 def test_a_run_that_was_moved_resumes_to_the_same_end(
@@ -177,7 +184,7 @@ def test_a_run_that_was_moved_resumes_to_the_same_end(
             train_translator(chosen, RunDirectory(tmp_path / "here"), report=quiet)
     shutil.move(tmp_path / "here", tmp_path / "there")
     train_translator(chosen, RunDirectory(tmp_path / "there"), resume=True, report=quiet)
-    assert_same_end(tmp_path / "there", whole(1))
+    assert_same_end(tmp_path / "there", whole())
     assert not (tmp_path / "here").exists()
 
 

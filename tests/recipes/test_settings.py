@@ -9,6 +9,7 @@ from regard.recipes.translate.settings import (
     DecodingSettings,
     ModelSettings,
     TranslateSettings,
+    TranslationTrainingSettings,
     VocabularySettings,
 )
 
@@ -28,6 +29,9 @@ from regard.recipes.translate.settings import (
         ("model", ModelSettings, "chunk_len", 0, "at least 1"),
         ("model", ModelSettings, "dropout", 1.0, "at least 0 and below 1"),
         ("model", ModelSettings, "dropout", -0.1, "at least 0 and below 1"),
+        ("training", TranslationTrainingSettings, "teacher_forcing", -0.1, "from 0 to 1"),
+        ("training", TranslationTrainingSettings, "teacher_forcing", 1.1, "from 0 to 1"),
+        ("training", TranslationTrainingSettings, "epochs", 0, "at least 1"),
         ("decoding", DecodingSettings, "beam_size", 0, "at least 1"),
         ("decoding", DecodingSettings, "length_penalty", -0.5, "at least 0"),
     ],
@@ -64,6 +68,8 @@ def test_every_recipe_is_a_choice_of_settings() -> None:
         {"chunk_len": 3, "attention": "monotonic"},
         {"normalizer": "sparsemax", "attention": "chunkwise"},
         {"score": "dot", "attention": "coverage"},
+        {"soft_share": 0.2},
+        {"num_alternatives": 3, "attention": "hard"},
     ],
     ids=str,
 )
@@ -71,3 +77,12 @@ def test_a_setting_that_would_do_nothing_is_refused(changes: dict[str, Any]) -> 
     name = next(iter(changes))
     with pytest.raises(ValueError, match=rf"model\.{name} goes with model\.attention "):
         ModelSettings(**changes)
+
+
+def test_a_readout_and_residuals_have_something_to_work_on() -> None:
+    with pytest.raises(ValueError, match=r"model\.readout goes with model\.decoder bahdanau"):
+        ModelSettings(readout="maxout", readout_dim=8, decoder="luong")
+    with pytest.raises(ValueError, match=r"model\.readout is of a model\.readout_dim; set that"):
+        ModelSettings(readout="maxout")
+    with pytest.raises(ValueError, match=r"model\.residual is of a model\.num_layers or"):
+        ModelSettings(residual=True)

@@ -40,8 +40,9 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_two_processes_train_one_model(tmp_path: Path, config: Path) -> None:
-    words = ["train", "translate", "--config", str(config), "--run_directory"]
-    done = torchrun("tests.recipes.ranks", str(tmp_path), *words, str(tmp_path / "run"))
+    words = ["train", "translate", "--config", str(config), "--training.ema", "0.9"]
+    run = ["--run_directory", str(tmp_path / "run")]
+    done = torchrun("tests.recipes.ranks", str(tmp_path), *words, *run)
     assert done.returncode == 0, done.stderr
     # Both know of each other and end with the same weights.
     told = [(tmp_path / rank).read_text("utf-8") for rank in ("0", "1")]

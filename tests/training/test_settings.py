@@ -20,6 +20,8 @@ from regard.training.settings import TrainingSettings
         ("label_smoothing", 1.0, "at least 0 and below 1"),
         ("clip", 0.0, "above 0"),
         ("accumulate", 0, "at least 1"),
+        ("ema", -0.1, "at least 0 and below 1"),
+        ("ema", 1.0, "at least 0 and below 1"),
         ("patience", -1, "at least 0"),
         ("checkpoint_minutes", 0.0, "above 0"),
         ("seed", -1, "from 0 to 4,294,967,295"),

@@ -1,5 +1,7 @@
 """What is minimised: the cross-entropy of every target token but the first, and of no padding."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -7,7 +9,9 @@ from torch import nn
 from regard.data.encoding import collate
 from regard.interfaces import BOS, EOS, TranslationBatch
 from regard.models import RecurrentTranslator
-from regard.training.translation import predictions, teacher_forced_loss
+from regard.nn import BilinearScore, HardAttention, LuongDecoder
+from regard.training.settings import TrainingSettings
+from regard.training.translation import TranslationTraining, predictions, teacher_forced_loss
 
 PAIRS = [
     ([5, 6, EOS], [BOS, 7, 8, 9, EOS]),
@@ -18,26 +22,26 @@ PAIRS = [
 
 def translator() -> RecurrentTranslator:
     torch.manual_seed(1)
-    return RecurrentTranslator(source_vocab=10, target_vocab=10, embed_dim=6, hidden_dim=5).eval()
+    return RecurrentTranslator(source_vocab=10, target_vocab=10, embed_dim=6).eval()
 
 
 def test_every_token_after_the_first_is_predicted_and_no_padding() -> None:
-    logits, following = predictions(translator(), collate(PAIRS))
+    found, following = predictions(translator(), collate(PAIRS))
     assert following.tolist() == [7, 8, 9, EOS, 7, EOS, 4, EOS]
-    assert logits.shape == (8, 10)
+    assert found.logits.shape == (8, 10)
 
 
 def test_predictions_are_those_of_the_whole_model() -> None:
     model, batch = translator(), collate(PAIRS[:1])
-    logits, _ = predictions(model, batch)
+    found, _ = predictions(model, batch)
     shifted = batch.target._replace(ids=batch.target.ids[:, :-1], lengths=batch.target.lengths - 1)
-    torch.testing.assert_close(logits, model(batch.source, shifted)[0], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found.logits, model(batch.source, shifted)[0], rtol=1e-5, atol=1e-6)
 
 
 def test_the_loss_is_the_mean_over_tokens_however_they_are_batched() -> None:
     model = translator()
-    logits, following = predictions(model, collate(PAIRS))
-    expected = -logits.log_softmax(-1)[torch.arange(8), following].mean().item()
+    found, following = predictions(model, collate(PAIRS))
+    expected = -found.logits.log_softmax(-1)[torch.arange(8), following].mean().item()
     batches: list[list[TranslationBatch]] = [
         [collate(PAIRS)],
         [collate([pair]) for pair in PAIRS],
@@ -48,5 +52,23 @@ def test_the_loss_is_the_mean_over_tokens_however_they_are_batched() -> None:
 
 
 def test_a_model_that_is_no_translator_is_refused() -> None:
-    with pytest.raises(TypeError, match="Linear has no features and predict; see Translator"):
+    with pytest.raises(TypeError, match="Linear has no predictions; see Translator"):
         predictions(nn.Linear(2, 2), collate(PAIRS))
+
+
+def test_choices_are_rewarded() -> None:
+    """What is drawn has no gradient of its own; the training gives it one."""
+    torch.manual_seed(1)
+    attention = HardAttention(BilinearScore(512, 1024), soft_share=0.0)
+    decoder = LuongDecoder(attention, embed_dim=6, context_dim=1024, hidden_dim=512)
+    model = RecurrentTranslator(source_vocab=10, target_vocab=10, embed_dim=6, decoder=decoder)
+    batch, weight = collate(PAIRS), attention.score.weight
+    found, following = predictions(model, batch)
+    loss = nn.functional.cross_entropy(found.logits, following)
+    assert torch.autograd.grad(loss, weight, allow_unused=True) == (None,)
+    training = TranslationTraining(model, TrainingSettings(), num_batches=1)
+    training.log = lambda *args, **options: None  # there is no trainer who would listen
+    training.training_step(batch, 0).backward()
+    assert weight.grad is not None
+    assert weight.grad.abs().max().item() > 0
+    assert training.reinforce.baseline.item() == pytest.approx(-0.1 * math.log(10), abs=0.05)

@@ -9,12 +9,14 @@ from rich.console import Console
 
 from regard.cli.figures import confusion_table, figures_table
 from regard.cli.parser import Parser, UsageError
+from regard.data.links import read_links
 from regard.interfaces import Pair
 from regard.recipes.classify import parts as classify_parts
 from regard.recipes.classify.settings import ClassifySettings
 from regard.recipes.classify.system import ClassificationSystem
 from regard.recipes.run import load_as, read_settings
 from regard.recipes.translate import parts as translate_parts
+from regard.recipes.translate.alignments import alignment_figures
 from regard.recipes.translate.settings import TranslateSettings
 from regard.recipes.translate.system import TranslationSystem
 from regard.training.run_directory import RunDirectory
@@ -26,11 +28,14 @@ DESCRIPTION = """Score a trained run on its own data, or on other data.
   regard evaluate runs/subwords
   regard evaluate runs/subwords --split validation --beam 1
   regard evaluate runs/subwords --pairs other/test      (test.de and test.en in other/)
+  regard evaluate runs/subwords --pairs other/test --links other/test.links
   regard evaluate runs/ngram --texts other.csv
 
 Of a translator: perplexity, teacher-forced, and BLEU twice: sacreBLEU with its signature, and over
-lowercased words and punctuation marks, for comparison with published figures on Multi30k. Of a
-classifier: accuracy, macro F1, the expected calibration error, and which classes it confuses."""
+lowercased words and punctuation marks, for comparison with published figures on Multi30k; how
+widely it looks at the source; and with --links the alignment error rate against known word links.
+Of a classifier: accuracy, macro F1, the expected calibration error, and which classes it
+confuses."""
 
 
 def run(words: list[str]) -> int:
@@ -63,6 +68,12 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--pairs", type=Path | None, help="of a translator: other pairs, as --data.train takes them"
+    )
+    parser.add_argument(
+        "--links",
+        type=Path | None,
+        help="of a translator: which words belong together, a line for each pair: 0-0 1-2 (sure), "
+        "2?1 (possible)",
     )
     parser.add_argument(
         "--texts", type=Path | None, help="of a classifier: other texts, as --data.train takes them"
@@ -103,7 +114,7 @@ def _refuse(given: Any, kind: str, *flags: str) -> None:
 
 
 def _of_classifier(given: Any, settings: ClassifySettings) -> tuple[str, dict[str, Any]]:
-    _refuse(given, "classifier", "pairs", "beam", "length_penalty", "coverage_penalty")
+    _refuse(given, "classifier", "pairs", "links", "beam", "length_penalty", "coverage_penalty")
     system = load_as(ClassificationSystem, given.run, device=given.device)
     if given.texts is not None:
         title, texts = str(given.texts), classify_parts.load_texts(given.texts, settings.data)
@@ -135,10 +146,14 @@ def _of_translator(given: Any, settings: TranslateSettings) -> tuple[str, dict[s
     )
     system = load_as(TranslationSystem, given.run, device=given.device)
     title, pairs = _pairs(given, settings)
+    links = None if given.links is None else read_links(given.links, pairs)
     # Imported here: it brings in Lightning, which mistakes need not wait for.
     from regard.recipes.translate.train import evaluate_translator
 
-    return title, evaluate_translator(system, pairs, settings)
+    figures = evaluate_translator(system, pairs, settings)
+    if links is not None:
+        figures |= alignment_figures(system, pairs, links)
+    return title, figures
 
 
 def _moved(data: Any, given: Any) -> Any:

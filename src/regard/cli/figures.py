@@ -23,6 +23,10 @@ ROWS = (
     ("tokenised_bleu", "BLEU, lowercased and tokenised", "{:.2f}"),
     ("bleu", "sacreBLEU", "{:.2f}"),
     ("exact", "exactly right", "{:.2f} %"),
+    ("alignment_entropy", "entropy of the alignment (nats a token)", "{:.3f}"),
+    ("alignment_error_rate", "alignment error rate", "{:.2f} %"),
+    ("alignment_precision", "precision of the links", "{:.2f} %"),
+    ("alignment_recall", "recall of the links", "{:.2f} %"),
 )
 
 
@@ -34,6 +38,7 @@ def figures_table(metrics: dict[str, Any]) -> Table:
         if "best_epoch" in metrics
         else "",
         f"{metrics['minutes']:.1f} minutes of training" if "minutes" in metrics else "",
+        f"{metrics['step_ms']:,.0f} ms a training step" if "step_ms" in metrics else "",
         f"{metrics['parameters']:,} parameters" if "parameters" in metrics else "",
         *sorted(
             f"sacreBLEU {signature}"

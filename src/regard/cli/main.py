@@ -25,6 +25,7 @@ COMMANDS = (
     _Command("train classify", "learn to classify text", "train_classify"),
     _Command("classify", "classify text, and show which words counted", "classify"),
     _Command("train translate", "learn to translate from parallel text", "train_translate"),
+    _Command("compare translate", "which attention should I use?", "compare_translate"),
     _Command("translate", "translate text, and show the alignment", "translate"),
     _Command("evaluate", "score a trained run", "evaluate"),
     _Command("inspect", "look into a run: settings, figures, attention", "inspect"),
@@ -77,8 +78,9 @@ def _run(words: list[str]) -> int:
 
 def _unknown(words: list[str]) -> str:
     known = [command.words for command in COMMANDS]
-    if words[0] == "train":
-        return f"regard train what? There is: {', '.join(w for w in known if 'train' in w)}"
+    longer = [command for command in known if command.startswith(f"{words[0]} ")]
+    if longer:
+        return f"regard {words[0]} what? There is: {', '.join(longer)}"
     nearest = get_close_matches(words[0], known, n=1, cutoff=0.4)
     hint = f"; did you mean {nearest[0]}?" if nearest else "; see regard --help"
     return f"unknown command {words[0]}{hint}"

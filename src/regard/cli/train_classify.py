@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from regard.cli.recipe_settings import Recipes
 from regard.cli.training import Trainable, train
 from regard.recipes.classify.settings import RECIPES, ClassifySettings
 from regard.training.run_directory import RunDirectory
@@ -29,9 +30,11 @@ def run(words: list[str]) -> int:
         Trainable(
             words="train classify",
             description=DESCRIPTION,
-            recipes=RECIPES,
-            about_recipes="what reads the text: attention over n-grams, a recurrent network (also "
-            "in the sizes of the article on IMDB), convolutions, words in sentences, a Transformer",
+            recipes=Recipes(
+                RECIPES,
+                "what reads the text: attention over n-grams, a recurrent network (also in the "
+                "sizes of the article on IMDB), convolutions, words in sentences, a Transformer",
+            ),
             run=_run,
             following='  regard classify {run} "what a wonderful film" --show',
         ),

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from regard.cli.recipe_settings import Recipes
 from regard.cli.training import Trainable, train
 from regard.recipes.translate.settings import RECIPES, TranslateSettings
 from regard.training.run_directory import RunDirectory
 
-__all__ = ["run"]
+__all__ = ["ABOUT_RECIPES", "run"]
 
 DESCRIPTION = """Learn to translate from parallel text.
 
@@ -20,6 +21,8 @@ DESCRIPTION = """Learn to translate from parallel text.
 Settings come from the recipe, then from --config (YAML; --print_config writes one), then from the
 flags. The run directory keeps them all."""
 
+ABOUT_RECIPES = "where the settings start: sub-words (recommended), the tutorials' words, or dates"
+
 
 def run(words: list[str]) -> int:
     """Train, and say what it scores."""
@@ -27,9 +30,7 @@ def run(words: list[str]) -> int:
         Trainable(
             words="train translate",
             description=DESCRIPTION,
-            recipes=RECIPES,
-            about_recipes="where the settings start: sub-words (recommended), the tutorials' "
-            "words, or dates",
+            recipes=Recipes(RECIPES, ABOUT_RECIPES),
             run=_run,
             following="  regard translate {run} --alignment",
         ),

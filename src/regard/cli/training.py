@@ -2,51 +2,50 @@
 
 import argparse
 import dataclasses
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml  # type: ignore[import-untyped]
-
-from regard.cli.parser import Namespace, Parser, UsageError
+from regard.cli.parser import Parser, UsageError
+from regard.cli.recipe_settings import (
+    Recipes,
+    add_groups,
+    add_recipes,
+    chosen_recipe,
+    parsed,
+    settings_of,
+)
+from regard.recipes.kept import MAY_CHANGE
 from regard.training.run_directory import RunDirectory
 
 __all__ = ["Trainable", "train"]
-
-MAY_CHANGE = (
-    *("data.folder", "data.train", "data.validation", "data.test", "vocabulary.vectors"),
-    *("training.progress", "training.workers"),
-)
-"""Settings that may differ when a run is resumed: where the same data lie now, what is shown."""
 
 
 class Trainable(NamedTuple):
     """A kind of system that can be trained.
 
     Args:
-        recipes: settings that go well together, all of one dataclass, whose fields are groups.
         run: trains by settings in a run directory, resumed or not, and returns what it scores.
         following: what to try next, with {run} where the run directory belongs.
     """
 
     words: str
     description: str
-    recipes: Mapping[str, Any]
-    about_recipes: str
+    recipes: Recipes
     run: Callable[[Any, RunDirectory, bool], dict[str, Any]]
     following: str
 
 
 def train(trainable: Trainable, words: list[str]) -> int:
     """Train, and say what it scores."""
-    found = _found(words)
-    recipe = _recipe(trainable, found)
+    recipe, found = chosen_recipe(trainable.recipes, words), _found(words)
     directory = RunDirectory(found.run or Path("runs") / recipe)
     if found.resume:
         settings = _stored(trainable, recipe, directory, words)
     else:
-        settings = _new(trainable, recipe, words)
+        defaults = trainable.recipes.settings[recipe]
+        parser = _parser(trainable, recipe, defaults)
+        settings = settings_of(parser, parsed(parser, words), defaults)
     try:
         metrics = trainable.run(settings, directory, found.resume)
     except KeyboardInterrupt:
@@ -59,10 +58,8 @@ def train(trainable: Trainable, words: list[str]) -> int:
 
 
 def _found(words: list[str]) -> argparse.Namespace:
-    """Find what decides which other flags there are."""
+    """Find whether a run is to be resumed, and which: it has settings already."""
     finder = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
-    finder.add_argument("--recipe")
-    finder.add_argument("--config", type=Path)
     finder.add_argument("--run", "--run_directory", type=Path)
     finder.add_argument("--resume", action="store_true")
     try:
@@ -72,30 +69,10 @@ def _found(words: list[str]) -> argparse.Namespace:
     return found
 
 
-def _recipe(trainable: Trainable, found: argparse.Namespace) -> str:
-    recipe = found.recipe or _recipe_of(found.config) or next(iter(trainable.recipes))
-    if recipe not in trainable.recipes:
-        raise UsageError(f"unknown recipe {recipe}; there are {', '.join(trainable.recipes)}")
-    return str(recipe)
-
-
-def _recipe_of(config: Path | None) -> str | None:
-    """Return the recipe that a file of settings names; what is wrong with it the parser says."""
-    try:
-        settings = yaml.safe_load(config.read_text("utf-8")) if config else None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return None
-    recipe = settings.get("recipe") if isinstance(settings, dict) else None
-    return recipe if isinstance(recipe, str) else None
-
-
 def _parser(trainable: Trainable, recipe: str, defaults: Any) -> Parser:
     """Make the parser of settings like `defaults`: its groups have the flags."""
     parser = Parser(prog=f"regard {trainable.words}", description=trainable.description)
-    parser.add_argument(
-        "--recipe", default=recipe, choices=list(trainable.recipes), help=trainable.about_recipes
-    )
-    parser.add_argument("--config", action="config", help="settings from a YAML file")
+    add_recipes(parser, trainable.recipes, recipe)
     parser.add_argument(
         "--run",
         "--run_directory",  # torchrun would take --run for its own --run-path
@@ -105,38 +82,8 @@ def _parser(trainable: Trainable, recipe: str, defaults: Any) -> Parser:
     parser.add_argument(
         "--resume", action="store_true", help="go on with a run that was interrupted"
     )
-    for field in dataclasses.fields(defaults):
-        group = getattr(defaults, field.name)
-        parser.add_class_arguments(type(group), field.name)
-        parser.set_defaults({field.name: dataclasses.asdict(group)})
+    add_groups(parser, defaults)
     return parser
-
-
-def _parsed(parser: Parser, words: list[str], *, defaults: bool = True) -> Namespace:
-    try:
-        given: Namespace = parser.parse_args(words, defaults=defaults)
-    except UnicodeDecodeError as error:
-        raise UsageError(f"--config: not UTF-8 ({error}); convert the file to UTF-8") from None
-    except UsageError as error:
-        # What the parser says of a file that is no YAML, or no mapping, without naming it.
-        if re.search("Unexpected config|<(unicode|byte) string>", str(error)):
-            file = words[words.index("--config") + 1] if "--config" in words else "--config"
-            raise UsageError(f"{file} holds no settings in YAML: {error}") from None
-        raise
-    return given
-
-
-def _new(trainable: Trainable, recipe: str, words: list[str]) -> Any:
-    """Return the settings of a new run: the recipe's, the file's, the flags', in that order."""
-    defaults = trainable.recipes[recipe]
-    parser = _parser(trainable, recipe, defaults)
-    given = _parsed(parser, words)
-    names = [field.name for field in dataclasses.fields(defaults)]
-    for name in names:
-        if not isinstance(given[name], Namespace):
-            raise UsageError(f"{name} is a group of settings; got {given[name]}")
-    made = parser.instantiate(given)
-    return type(defaults)(**{name: made[name] for name in names})
 
 
 def _stored(trainable: Trainable, recipe: str, directory: RunDirectory, words: list[str]) -> Any:
@@ -144,9 +91,9 @@ def _stored(trainable: Trainable, recipe: str, directory: RunDirectory, words: l
     from regard.recipes.run import read_settings
 
     settings = read_settings(directory)
-    if type(settings) is not type(trainable.recipes[recipe]):
+    if type(settings) is not type(trainable.recipes.settings[recipe]):
         raise UsageError(f"{directory.path} is not a run of regard {trainable.words}")
-    asked = _parsed(_parser(trainable, recipe, settings), words, defaults=False)
+    asked = parsed(_parser(trainable, recipe, settings), words, defaults=False)
     if directory.finished:
         raise UsageError(f"{directory.path} has finished; there is nothing to resume")
     groups = {}

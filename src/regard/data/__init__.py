@@ -30,6 +30,7 @@ from regard.data.labelled_splits import (
     labelled_splits_from_files,
 )
 from regard.data.labels import Labels
+from regard.data.links import Links, read_links
 from regard.data.named import KNOWN, NamedSet, load_named
 from regard.data.named_labelled import KNOWN_LABELLED, NamedLabelledSet, load_named_labelled
 from regard.data.parallel import ParallelText, read_aligned, read_pairs
@@ -52,6 +53,7 @@ __all__ = [
     "LabelledSplits",
     "LabelledText",
     "Labels",
+    "Links",
     "NamedLabelledSet",
     "NamedSet",
     "ParallelText",
@@ -80,6 +82,7 @@ __all__ = [
     "read_folder",
     "read_labelled",
     "read_lines",
+    "read_links",
     "read_pairs",
     "read_vectors",
     "source_batches",

@@ -1,32 +1,26 @@
-"""Neural machine translation by jointly learning to align and translate.
+"""Neural machine translation with recurrent networks that look back at the source.
 
-A bidirectional recurrent encoder reads the source; a recurrent decoder writes the target, and looks
-back at the source through attention before each word. Bahdanau, Cho & Bengio 2015, in the widely
-taught form with GRUs; the numbers in brackets below are sections of its appendix.
+A bidirectional recurrent encoder reads the source; a recurrent decoder writes the target, and reads
+from the source through attention at every word. Bahdanau, Cho & Bengio 2015, in the widely taught
+form with GRUs, and Luong, Pham & Manning 2015, by which decoder is given.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from regard.functional import masks
-from regard.interfaces import PAD, DecoderAttention, Memory, Tokens
+from regard.interfaces import PAD, Memory, Predictions, Tokens
 from regard.nn.attention import Attention
-from regard.nn.recurrent import RecurrentEncoder, gru_step, lstm_step
+from regard.nn.decoders import BahdanauDecoder, DecoderState, Reading, RecurrentDecoder
+from regard.nn.hard import HardAttention, MarginalAttention
+from regard.nn.recurrent import RecurrentLayers
 from regard.nn.scores import AdditiveScore
 
-__all__ = ["RecurrentState", "RecurrentTranslator"]
+__all__ = ["RecurrentTranslator"]
 
-
-class RecurrentState(NamedTuple):
-    """Where the decoder stands: its recurrent state, what it reads from, and what it asked last."""
-
-    recurrent: tuple[Float[Tensor, "batch hidden"], ...]
-    memory: Memory
-    asked: tuple[Float[Tensor, "batch 1 hidden"], Memory]
-    """The last query, and the memory as it was then."""
+HIDDEN_DIM = 512
 
 
 class RecurrentTranslator(nn.Module):
@@ -35,24 +29,20 @@ class RecurrentTranslator(nn.Module):
     Args:
         source_vocab, target_vocab: sizes of the vocabularies.
         embed_dim: width of the word embeddings on either side.
-        hidden_dim: width of the decoder.
-        encoder_dim: width of the encoder in each direction; `hidden_dim` if not given.
-        cell: the recurrence on either side.
-        num_layers: depth of the encoder.
-        attention: of the decoder state (`hidden_dim`) to the encoder states (`2 * encoder_dim`);
-            over all of them, by an additive score with `hidden_dim` hidden units, if not given.
-        readout_dim: width of a tanh layer before the vocabulary (Bahdanau's deep output); None
-            predicts from state, context and embedding directly.
-        tied: predict with the target embeddings (Press & Wolf 2017); readout_dim must be embed_dim.
-        dropout: on embeddings and, where there is one, on the readout.
+        encoder: reads the source; a bidirectional GRU with 512 units each way, if not given.
+        decoder: writes the target, with whichever attention; a `BahdanauDecoder` of 512 units with
+            an additive score, if not given.
+        tied: predict with the target embeddings (Press & Wolf 2017); the decoder's features must
+            have their width.
+        dropout: on embeddings.
 
-    Source: Bahdanau et al. 2015, section 3 and appendix A.
-    Differs: s_0 sees the final encoder states of both directions, and the output is linear in
-    state, context and embedding (no maxout), as tutorials made common. With vocabularies of 7,853
-    and 5,893 words, embed_dim 256 and hidden_dim 512 there are 20,518,405 parameters.
+    Source: Bahdanau et al. 2015; Luong et al. 2015.
+    Differs: with the decoder that is not given, the output is linear in state, context and
+    embedding (no maxout), as tutorials made common. With vocabularies of 7,853 and 5,893 words
+    there are then 20,518,405 parameters.
 
     Raises:
-        ValueError: `tied` without `readout_dim == embed_dim`.
+        ValueError: `tied` with features of another width than the embeddings'.
     """
 
     def __init__(
@@ -61,140 +51,122 @@ class RecurrentTranslator(nn.Module):
         source_vocab: int,
         target_vocab: int,
         embed_dim: int = 256,
-        hidden_dim: int = 512,
-        encoder_dim: int | None = None,
-        cell: Literal["gru", "lstm"] = "gru",
-        num_layers: int = 1,
-        attention: DecoderAttention | None = None,
-        readout_dim: int | None = None,
+        encoder: RecurrentLayers | None = None,
+        decoder: RecurrentDecoder | None = None,
         tied: bool = False,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if tied and readout_dim != embed_dim:
+        if encoder is None:
+            encoder = RecurrentLayers(embed_dim, HIDDEN_DIM, two_biases=True)
+        if decoder is None:
+            context_dim = encoder.output_dim
+            decoder = BahdanauDecoder(
+                Attention(AdditiveScore(HIDDEN_DIM, context_dim, HIDDEN_DIM)),
+                embed_dim=embed_dim,
+                context_dim=context_dim,
+                hidden_dim=HIDDEN_DIM,
+            )
+        if tied and decoder.features_dim != embed_dim:
             raise ValueError(
-                "tied output embeddings need readout_dim equal to embed_dim; "
-                f"got readout_dim={readout_dim} and embed_dim={embed_dim}"
+                "tied output embeddings need a readout of the width of the embeddings, "
+                f"{embed_dim}; got {decoder.features_dim}"
             )
-        num_gates, num_states = {"gru": (3, 1), "lstm": (4, 2)}[cell]
-        self.cell = cell
         self.dropout = nn.Dropout(dropout)
-
         self.source_embedding = nn.Embedding(source_vocab, embed_dim, padding_idx=PAD)
-        recurrence = {"gru": nn.GRU, "lstm": nn.LSTM}[cell](
-            embed_dim,
-            hidden_dim if encoder_dim is None else encoder_dim,
-            num_layers=num_layers,
-            bidirectional=True,
-            batch_first=True,
-            dropout=dropout if num_layers > 1 else 0.0,
-        )
-        self.encoder = RecurrentEncoder(recurrence)
-        context_dim = self.encoder.output_dim
-        self.initial = nn.Linear(context_dim, num_states * hidden_dim)
-
+        self.encoder = encoder
         self.target_embedding = nn.Embedding(target_vocab, embed_dim, padding_idx=PAD)
-        if attention is None:
-            attention = Attention(AdditiveScore(hidden_dim, context_dim, hidden_dim))
-        self.attention = attention
-        # The gates see embedding, context and state: three maps, since the first of them does not
-        # wait for the previous step. The second could be applied to the memory once per sentence,
-        # but reading gates, which are wider than a context, costs as much again as that saves.
-        self.gates_of_embedding = nn.Linear(embed_dim, num_gates * hidden_dim)
-        self.gates_of_context = nn.Linear(context_dim, num_gates * hidden_dim, bias=False)
-        self.gates_of_state = nn.Linear(hidden_dim, num_gates * hidden_dim)
-
-        features_dim = hidden_dim + context_dim + embed_dim
-        self.readout: nn.Module = nn.Identity()
-        if readout_dim is not None:
-            self.readout = nn.Sequential(
-                nn.Linear(features_dim, readout_dim), nn.Tanh(), nn.Dropout(dropout)
-            )
-            features_dim = readout_dim
-        self.output = nn.Linear(features_dim, target_vocab)
+        self.decoder = decoder
+        self.output = nn.Linear(decoder.features_dim, target_vocab)
         if tied:
             # At the scale of an output layer: embeddings are drawn far wider, too wide for logits.
             nn.init.normal_(self.target_embedding.weight, std=embed_dim**-0.5)
             self.output.weight = self.target_embedding.weight
 
-    def encode(self, source: Tokens) -> tuple[Memory, tuple[Tensor, ...]]:
-        """Read the sources: what the decoder attends over, and the state it starts from (A.2.1)."""
+    def start(self, source: Tokens) -> DecoderState:
+        """Read the sources; the state before the first token."""
         embedded = self.dropout(self.source_embedding(source.ids))
         states, final = self.encoder(embedded, source.lengths)
         mask = masks.padding(source.lengths.to(states.device), states.shape[1])
-        memory = self.attention.memory(states, states, mask)
-        initial = torch.tanh(self.initial(final))
-        return memory, initial.chunk(2 if self.cell == "lstm" else 1, dim=-1)
-
-    def features(self, source: Tokens, target: Tokens) -> Float[Tensor, "batch target features"]:
-        """Return what each target position predicts the next token from, given the ones before."""
-        memory, recurrent = self.encode(source)
-        embedded = self.dropout(self.target_embedding(target.ids))
-        states, contexts = [], []
-        # Unbound, not indexed: the gradient of an index is a tensor of zeros for every step.
-        for gates in self.gates_of_embedding(embedded).unbind(dim=1):
-            query = recurrent[0].unsqueeze(1)
-            context, memory = self.attention.read(query, memory)
-            recurrent = self._update(gates, context.squeeze(1), recurrent)
-            states.append(recurrent[0])
-            contexts.append(context.squeeze(1))
-        if not states:
-            return memory.value.new_zeros(len(target.ids), 0, self.output.in_features)
-        seen = [torch.stack(states, dim=1), torch.stack(contexts, dim=1), embedded]
-        features: Tensor = self.readout(torch.cat(seen, dim=-1))
-        return features
-
-    def predict(
-        self, features: Float[Tensor, "*batch features"]
-    ) -> Float[Tensor, "*batch target_vocab"]:
-        """Return the logits of the next token."""
-        logits: Tensor = self.output(features)
-        return logits
+        memory = self.decoder.attention.memory(states, states, mask)
+        return self.decoder.start(memory, final)
 
     def forward(self, source: Tokens, target: Tokens) -> Float[Tensor, "batch target target_vocab"]:
         """Return the logits of each next target token, given the tokens before it."""
-        return self.predict(self.features(source, target))
+        if not target.ids.shape[1]:
+            return self.output.weight.new_zeros(len(target.ids), 0, self.output.out_features)
+        known, _ = self._read(source, target)
+        return self._logits(known)
 
-    def start(self, source: Tokens) -> RecurrentState:
-        """Read the sources; the state before the first token."""
-        memory, recurrent = self.encode(source)
-        return RecurrentState(recurrent, memory, (recurrent[0].unsqueeze(1), memory))
+    def predictions(self, source: Tokens, target: Tokens) -> Predictions:
+        """Return the logits of the next token after every real target token, padding left out."""
+        known, memory = self._read(source, target)
+        real = masks.padding(target.lengths.to(target.ids.device), target.ids.shape[1]).squeeze(-2)
+        # Readout and vocabulary are the widest maps by far: only real tokens pay for them.
+        logits = self._logits(known.at(real))
+        attention = self.decoder.attention
+        choices = attention.choices(memory) if isinstance(attention, HardAttention) else None
+        return Predictions(logits, choices)
 
     def step(
-        self, state: RecurrentState, token: Int[Tensor, " batch"]
-    ) -> tuple[Float[Tensor, "batch target_vocab"], RecurrentState]:
+        self, state: DecoderState, token: Int[Tensor, " batch"]
+    ) -> tuple[Float[Tensor, "batch target_vocab"], DecoderState]:
         """Read the last token of every row; log-probabilities of the next, and the new state."""
-        query = state.recurrent[0].unsqueeze(1)
         embedded = self.dropout(self.target_embedding(token))
-        found, memory = self.attention.read(query, state.memory)
-        context = found.squeeze(1)
-        recurrent = self._update(self.gates_of_embedding(embedded), context, state.recurrent)
-        features = self.readout(torch.cat([recurrent[0], context, embedded], dim=-1))
-        log_probs = self.predict(features).float().log_softmax(dim=-1)
-        return log_probs, RecurrentState(recurrent, memory, (query, state.memory))
+        reading, state = self.decoder(self.decoder.words(embedded), state)
+        known = self._known(Reading.stack([reading]), embedded.unsqueeze(1), state.memory)
+        return self._logits(known).squeeze(1).float().log_softmax(dim=-1), state
 
-    def reorder(self, state: RecurrentState, index: Int[Tensor, " rows"]) -> RecurrentState:
+    def reorder(self, state: DecoderState, index: Int[Tensor, " rows"]) -> DecoderState:
         """Return the state whose row i is row `index[i]`."""
-        memory = state.memory.rows(index)
-        recurrent = tuple(part[index] for part in state.recurrent)
-        query, then = state.asked
-        # All else is the same then and now: keys and values are taken once.
-        before = None if then.before is None else then.before[index]
-        return RecurrentState(recurrent, memory, (query[index], memory._replace(before=before)))
+        return state.rows(index)
 
-    def alignment(self, state: RecurrentState) -> Float[Tensor, "batch source"]:
+    def alignment(self, state: DecoderState) -> Float[Tensor, "batch source"]:
         """Return where each row looked in its last step."""
-        return self.attention.weights(*state.asked).squeeze(1).float()
+        return self.decoder.attention.weights(*state.asked).squeeze(1).float()
 
-    def _update(
-        self,
-        gates_of_embedding: Float[Tensor, "batch gates"],
-        context: Float[Tensor, "batch context_dim"],
-        recurrent: tuple[Float[Tensor, "batch hidden"], ...],
-    ) -> tuple[Float[Tensor, "batch hidden"], ...]:
-        """Take one recurrent step from the last token, the context and the state (A.2.2)."""
-        from_input = gates_of_embedding + self.gates_of_context(context)
-        from_state = self.gates_of_state(recurrent[0])
-        if self.cell == "lstm":
-            return lstm_step(from_input, from_state, recurrent[1])
-        return (gru_step(from_input, from_state, recurrent[0]),)
+    def _read(self, source: Tokens, target: Tokens) -> tuple["_Known", Memory]:
+        """Return what every next token is predicted from, and the memory after the last."""
+        state = self.start(source)
+        embedded = self.dropout(self.target_embedding(target.ids))
+        readings = []
+        # Unbound, not indexed: the gradient of an index is a tensor of zeros for every step.
+        for word in self.decoder.words(embedded).unbind(dim=1):
+            reading, state = self.decoder(word, state)
+            readings.append(reading)
+        return self._known(Reading.stack(readings), embedded, state.memory), state.memory
+
+    def _known(
+        self, reading: Reading, embedded: Float[Tensor, "batch target embed"], memory: Memory
+    ) -> "_Known":
+        """Return what is predicted from: the reading, or several, where it is one of several."""
+        attention = self.decoder.attention
+        if not isinstance(attention, MarginalAttention):
+            return _Known(reading, embedded)
+        contexts, log_shares = attention.alternatives(reading.query, memory)
+        shape = contexts.shape[:-1]
+        query, hidden, embedded = (
+            part.unsqueeze(-2).expand(*shape, -1)
+            for part in (reading.query, reading.hidden, embedded)
+        )
+        return _Known(Reading(query, hidden, contexts), embedded, log_shares)
+
+    def _logits(self, known: "_Known") -> Float[Tensor, "*batch target_vocab"]:
+        """Return the logits of the next token; of alternatives, those of all together."""
+        logits: Tensor = self.output(self.decoder.features(known.reading, known.embedded))
+        if known.log_shares is None:
+            return logits
+        return (logits.float().log_softmax(-1) + known.log_shares.unsqueeze(-1)).logsumexp(-2)
+
+
+class _Known(NamedTuple):
+    """What the next tokens are predicted from; of alternatives, on an axis, also their shares."""
+
+    reading: Reading
+    embedded: Float[Tensor, "*batch embed"]
+    log_shares: Float[Tensor, "*batch alternatives"] | None = None
+
+    def at(self, real: Bool[Tensor, "batch target"]) -> "_Known":
+        """Return those of the positions that are real."""
+        shares = None if self.log_shares is None else self.log_shares[real]
+        return _Known(self.reading.at(real), self.embedded[real], shares)

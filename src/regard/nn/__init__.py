@@ -8,11 +8,14 @@ from regard.nn.attention_pooling import (
     QueryPooling,
 )
 from regard.nn.coverage import CoverageAttention
+from regard.nn.decoders import BahdanauDecoder, LuongDecoder
+from regard.nn.hard import HardAttention, MarginalAttention
 from regard.nn.local import LocalAttention, LocalMonotonicAttention
 from regard.nn.monotonic import MonotonicAttention
 from regard.nn.multihead import MultiHeadAttention
 from regard.nn.normalizers import Entmax, StraightThroughGumbel
 from regard.nn.pooling import LastPooling, MaxPooling, MeanPooling, Pooling
+from regard.nn.readouts import MaxoutReadout, TanhReadout
 from regard.nn.recurrent import RecurrentEncoder, RecurrentLayers
 from regard.nn.scores import (
     AdditiveScore,
@@ -31,6 +34,7 @@ __all__ = [
     "AdditiveScore",
     "Attention",
     "AttentionPooling",
+    "BahdanauDecoder",
     "BilinearScore",
     "ConcatScore",
     "CosineScore",
@@ -39,12 +43,16 @@ __all__ = [
     "DotScore",
     "EncoderLayer",
     "Entmax",
+    "HardAttention",
     "LastPooling",
     "LastStateAttention",
     "LocalAttention",
     "LocalMonotonicAttention",
     "LocationScore",
+    "LuongDecoder",
+    "MarginalAttention",
     "MaxPooling",
+    "MaxoutReadout",
     "MeanPooling",
     "MonotonicAttention",
     "MultiHeadAttention",
@@ -56,4 +64,5 @@ __all__ = [
     "ScaledDotScore",
     "ScoreModule",
     "StraightThroughGumbel",
+    "TanhReadout",
 ]

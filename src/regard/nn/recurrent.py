@@ -100,10 +100,13 @@ class RecurrentLayers(nn.Module):
     PyTorch's have two. Here every layer reads a constant 1 beside its input.
 
     Args:
+        two_biases: have two after all, for models that are known with them.
+        residual: add to each layer's states, from the second on, those it read (Wu et al. 2016).
         dropout: between the layers.
 
     Source: Schuster & Paliwal 1997 (bidirectional); Cho et al. 2014 (GRU).
-    Differs: the candidate's bias of a GRU is the input's, the reset gate does not weaken it.
+    Differs: with one bias, the candidate's of a GRU is the input's, and the reset gate does not
+    weaken it.
     Cost: linear in the number of real positions.
 
     >>> layers = RecurrentLayers(4, 3, num_layers=2)
@@ -120,6 +123,8 @@ class RecurrentLayers(nn.Module):
         cell: Literal["gru", "lstm"] = "gru",
         num_layers: int = 1,
         bidirectional: bool = True,
+        two_biases: bool = False,
+        residual: bool = False,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -127,15 +132,17 @@ class RecurrentLayers(nn.Module):
         self.layers = nn.ModuleList(
             RecurrentEncoder(
                 {"gru": nn.GRU, "lstm": nn.LSTM}[cell](
-                    1 + (self.output_dim if layer else input_dim),
+                    (self.output_dim if layer else input_dim) + (0 if two_biases else 1),
                     hidden_dim,
-                    bias=False,
+                    bias=two_biases,
                     bidirectional=bidirectional,
                     batch_first=True,
                 )
             )
             for layer in range(num_layers)
         )
+        self.num_ones = 0 if two_biases else 1
+        self.residual = residual
         self.dropout = nn.Dropout(dropout)
 
     def forward(
@@ -143,10 +150,14 @@ class RecurrentLayers(nn.Module):
     ) -> tuple[Float[Tensor, "batch length output_dim"], Float[Tensor, "batch output_dim"]]:
         """Return the last layer's states and final ones, as `RecurrentEncoder` does."""
         first, *others = self.layers
-        states, final = first(F.pad(inputs, (0, 1), value=1.0), lengths)
+        states, final = first(self._beside_one(inputs), lengths)
         for layer in others:
-            states, final = layer(F.pad(self.dropout(states), (0, 1), value=1.0), lengths)
+            above, final = layer(self._beside_one(self.dropout(states)), lengths)
+            states = states + above if self.residual else above
         return states, final
+
+    def _beside_one(self, inputs: Tensor) -> Tensor:
+        return F.pad(inputs, (0, self.num_ones), value=1.0)
 
 
 class _Packing(NamedTuple):

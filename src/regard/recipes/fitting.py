@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Timer
 from torch import nn
 
 from regard.data.batching import (
@@ -19,6 +18,7 @@ from regard.data.batching import (
     by_sentences,
     by_tokens,
 )
+from regard.training.clock import Clock
 from regard.training.module import Training
 from regard.training.run_directory import RunDirectory
 from regard.training.settings import TrainingSettings
@@ -107,7 +107,7 @@ def _take_best(trainer: Trainer, model: nn.Module) -> dict[str, Any]:
 def conclude(
     run: RunDirectory,
     trainer: Trainer,
-    timer: Timer,
+    clock: Clock,
     model: nn.Module,
     evaluated: Mapping[str, Callable[[], dict[str, Any]]],
 ) -> dict[str, Any]:
@@ -117,7 +117,9 @@ def conclude(
         evaluated: what scores each split, by its name.
     """
     metrics = _take_best(trainer, model)
-    metrics["minutes"] = round(timer.time_elapsed("train") / 60, 2)
+    metrics["minutes"] = round(clock.minutes, 2)
+    if clock.step_ms is not None:
+        metrics["step_ms"] = round(clock.step_ms, 2)
     metrics["parameters"] = num_parameters(model)
     metrics |= {split: evaluate() for split, evaluate in evaluated.items()}
     run.save_metrics(metrics)

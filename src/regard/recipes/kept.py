@@ -1,5 +1,6 @@
 """What a run has kept: which system it is, and its settings."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,13 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from regard.training.run_directory import RunDirectory, RunError
 
-__all__ = ["settings_kept"]
+__all__ = ["MAY_CHANGE", "differences", "settings_kept"]
+
+MAY_CHANGE = (
+    *("data.folder", "data.train", "data.validation", "data.test", "vocabulary.vectors"),
+    *("training.progress", "training.workers"),
+)
+"""Settings that may differ when a run goes on: where the same data lie now, what is shown."""
 
 
 def settings_kept(run: RunDirectory, groups: Mapping[str, type[Any]]) -> dict[str, Any]:
@@ -32,3 +39,16 @@ def settings_kept(run: RunDirectory, groups: Mapping[str, type[Any]]) -> dict[st
         reason = " ".join(str(error).split())
         raise RunError(f"{where} does not fit this version: {reason}") from None
     return {name: made[name] for name in groups}
+
+
+def differences(first: Any, second: Any) -> dict[str, tuple[Any, Any]]:
+    """Return settings that differ, by group and name: what the first has, and the second.
+
+    Both are of one dataclass, whose fields are groups.
+    """
+    return {
+        f"{group.name}.{name}": (value, vars(getattr(second, group.name))[name])
+        for group in dataclasses.fields(first)
+        for name, value in vars(getattr(first, group.name)).items()
+        if value != vars(getattr(second, group.name))[name]
+    }

@@ -4,7 +4,15 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["ABOVE_0", "SHARE", "Limit", "at_least", "check_goes_with", "check_limits"]
+__all__ = [
+    "ABOVE_0",
+    "SHARE",
+    "UP_TO_1",
+    "Limit",
+    "at_least",
+    "check_goes_with",
+    "check_limits",
+]
 
 
 class Limit(NamedTuple):
@@ -16,6 +24,7 @@ class Limit(NamedTuple):
 
 ABOVE_0 = Limit("above 0", lambda number: 0 < number < math.inf)
 SHARE = Limit("at least 0 and below 1", lambda number: 0 <= number < 1)
+UP_TO_1 = Limit("from 0 to 1", lambda number: 0 <= number <= 1)
 
 
 def at_least(smallest: int) -> Limit:

@@ -18,6 +18,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 
 from regard.files import replacing
+from regard.training.averaging import MovingAverage
 from regard.training.run_directory import RunDirectory
 from regard.training.settings import TrainingSettings
 
@@ -37,6 +38,7 @@ def make_trainer(
     _quiet()
     devices, num_nodes = _devices(settings)
     bar = [TQDMProgressBar(leave=False)] if settings.progress else []
+    average = [MovingAverage(settings.ema)] if settings.ema else []
     try:
         return Trainer(
             accelerator=settings.accelerator,
@@ -45,7 +47,8 @@ def make_trainer(
             precision=settings.precision,
             max_epochs=settings.epochs,
             accumulate_grad_batches=settings.accumulate,
-            callbacks=[*callbacks, *bar, *_choosing(settings, run)],
+            # The average comes after those who look at what is validated.
+            callbacks=[*callbacks, *bar, *average, *_choosing(settings, run)],
             plugins=[_WholeFiles()],
             logger=TensorBoardLogger(run.log, name=None, version=""),
             log_every_n_steps=10,
@@ -129,7 +132,10 @@ def _choosing(settings: TrainingSettings, run: RunDirectory) -> list[Callback]:
     mode = "min" if settings.select == "loss" else "max"
     monitor = f"validation_{settings.select}"
     checkpoint = partial(_Checkpoint, run.checkpoints, enable_version_counter=False)
-    best = checkpoint(filename="best", monitor=monitor, mode=mode, save_weights_only=True)
+    # Averaged weights take their place in whole checkpoints only.
+    best = checkpoint(
+        filename="best", monitor=monitor, mode=mode, save_weights_only=not settings.ema
+    )
     # Both write last.ckpt, which is what resuming starts from.
     after_epochs = checkpoint(filename="last", save_on_train_epoch_end=True)
     interval = timedelta(minutes=settings.checkpoint_minutes)

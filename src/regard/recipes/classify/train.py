@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Timer
 from torch import Tensor, nn
 
 from regard.data.corpus import Corpus, encode_corpus
@@ -41,6 +40,8 @@ from regard.recipes.fitting import (
 )
 from regard.training.classification import ClassificationTraining
 from regard.training.classification_metrics import score_classes, score_labels
+from regard.training.clock import Clock
+from regard.training.divergence import FiniteLoss
 from regard.training.run_directory import RunDirectory
 from regard.training.trainer import is_first_process, make_trainer
 
@@ -60,6 +61,7 @@ def train_classifier(
         DataError: the data cannot be used.
         RunError: the run directory exists already, or cannot be resumed.
         ValueError: settings do not go together.
+        DivergedError: the loss ceased to be finite.
     """
     report = for_first_process(report)
     if not resume and is_first_process():
@@ -69,8 +71,8 @@ def train_classifier(
     kept = read_parts(run, settings) if resume else None
     prepared = _prepare(settings, splits, kept, report, begins=not (resume and run.has_checkpoint))
     system = prepared.system
-    timer = Timer()
-    trainer = make_trainer(settings.training, run, [timer, _Progress(report)])
+    clock = Clock()
+    trainer = make_trainer(settings.training, run, [clock, FiniteLoss(), _Progress(report)])
     train, validation = (
         make_loader(corpus, corpus.lengths, collate_labelled, settings.training, trainer, seed)
         for corpus, seed in (
@@ -99,7 +101,7 @@ def train_classifier(
         for split, texts in judging.items()
         if texts is not None
     }
-    return conclude(run, trainer, timer, system.model, evaluated)
+    return conclude(run, trainer, clock, system.model, evaluated)
 
 
 def evaluate_classifier(system: ClassificationSystem, texts: Corpus) -> dict[str, Any]:

@@ -1,6 +1,5 @@
-"""The parts of a translator, made from settings or read from a run."""
+"""The text and the vocabularies of a translator, made from settings or read from a run."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from regard.data.files import DataError, plain_or_gz
@@ -8,20 +7,9 @@ from regard.data.named import load_named
 from regard.data.parallel import read_aligned, read_pairs
 from regard.data.splits import Files, Splits, splits_from_files
 from regard.data.tokenizers import Tokenizer
-from regard.functional import normalizers
-from regard.interfaces import DecoderAttention, Normalizer, Pair
-from regard.models.recurrent_translator import RecurrentTranslator
-from regard.nn import scores
-from regard.nn.attention import Attention
-from regard.nn.coverage import CoverageAttention
-from regard.nn.local import LocalAttention, LocalMonotonicAttention
-from regard.nn.monotonic import MonotonicAttention
-from regard.nn.normalizers import Entmax, StraightThroughGumbel
-from regard.nn.scores import ScoreModule
+from regard.interfaces import Pair
 from regard.recipes.translate.settings import (
     DataSettings,
-    ModelSettings,
-    TranslateSettings,
     VocabularySettings,
 )
 from regard.training.run_directory import RunDirectory, RunError
@@ -30,32 +18,12 @@ __all__ = [
     "TABLE_SUFFIXES",
     "load_pairs",
     "load_splits",
-    "make_model",
     "make_tokenizers",
     "read_tokenizers",
 ]
 
 TABLE_SUFFIXES = {".tsv", ".txt", ".csv", ".jsonl", ".parquet"}
 """Endings of files that hold both sides, in two columns; other names begin those of two files."""
-
-SCORES: dict[str, Callable[[int, int, int, int], ScoreModule]] = {
-    "additive": lambda query, key, hidden, max_len: scores.AdditiveScore(query, key, hidden),
-    "concat": lambda query, key, hidden, max_len: scores.ConcatScore(query, key, hidden),
-    "bilinear": lambda query, key, hidden, max_len: scores.BilinearScore(query, key),
-    "dot": lambda query, key, hidden, max_len: scores.DotScore(),
-    "scaled_dot": lambda query, key, hidden, max_len: scores.ScaledDotScore(),
-    "cosine": lambda query, key, hidden, max_len: scores.CosineScore(),
-    "location": lambda query, key, hidden, max_len: scores.LocationScore(query, max_len),
-}
-
-NORMALIZERS: dict[str, Callable[[], Normalizer]] = {
-    "softmax": lambda: normalizers.softmax,
-    "sparsemax": lambda: normalizers.sparsemax,
-    "entmax15": lambda: normalizers.entmax15,
-    "entmax": Entmax,
-    "sigmoid": lambda: normalizers.sigmoid,
-    "hard": StraightThroughGumbel,
-}
 
 
 def load_splits(settings: DataSettings) -> Splits:
@@ -155,64 +123,3 @@ def read_tokenizers(run: RunDirectory) -> tuple[Tokenizer, Tokenizer]:
     except DataError as error:
         raise RunError(f"{run.path} is not a whole run directory: {error}") from None
     return source, target
-
-
-def make_model(
-    settings: TranslateSettings, source_vocab: int, target_vocab: int
-) -> RecurrentTranslator:
-    """Make the model, with fresh weights.
-
-    Raises:
-        ValueError: settings do not go together.
-    """
-    chosen = settings.model
-    context_dim = 2 * (chosen.encoder_dim or chosen.hidden_dim)
-    if chosen.score in ("dot", "scaled_dot", "cosine") and context_dim != chosen.hidden_dim:
-        raise ValueError(
-            f"the {chosen.score} score compares vectors of one width, but the decoder's state has "
-            f"{chosen.hidden_dim} and the encoder's {context_dim}: set model.encoder_dim to half "
-            "of model.hidden_dim, or use the bilinear score"
-        )
-    return RecurrentTranslator(
-        source_vocab=source_vocab,
-        target_vocab=target_vocab,
-        embed_dim=chosen.embed_dim,
-        hidden_dim=chosen.hidden_dim,
-        encoder_dim=chosen.encoder_dim,
-        cell=chosen.cell,
-        num_layers=chosen.num_layers,
-        attention=_attention(chosen, context_dim, settings.data.max_len + 1),
-        readout_dim=chosen.readout_dim,
-        tied=chosen.tied,
-        dropout=chosen.dropout,
-    )
-
-
-def _attention(chosen: ModelSettings, context_dim: int, max_len: int) -> DecoderAttention:
-    """Make the decoder's attention to the source.
-
-    Raises:
-        ValueError: settings do not go together.
-    """
-    query_dim, normalizer = chosen.hidden_dim, NORMALIZERS[chosen.normalizer]()
-
-    def score() -> ScoreModule:
-        return SCORES[chosen.score](query_dim, context_dim, chosen.hidden_dim, max_len)
-
-    if chosen.attention == "coverage":
-        return CoverageAttention(query_dim, context_dim, chosen.hidden_dim, normalizer=normalizer)
-    if chosen.attention == "monotonic":
-        return MonotonicAttention(score())
-    if chosen.attention == "chunkwise":
-        return MonotonicAttention(score(), chunk_score=score(), chunk_len=chosen.chunk_len)
-    if chosen.attention == "local_m":
-        return LocalMonotonicAttention(score(), half_width=chosen.half_width, normalizer=normalizer)
-    if chosen.attention == "local_p":
-        return LocalAttention(
-            score(),
-            query_dim,
-            chosen.hidden_dim,
-            half_width=chosen.half_width,
-            normalizer=normalizer,
-        )
-    return Attention(score(), normalizer)

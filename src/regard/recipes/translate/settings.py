@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from regard.decoding.lengths import LENGTH_PENALTY
-from regard.training.limits import SHARE, at_least, check_goes_with, check_limits
+from regard.training.limits import SHARE, UP_TO_1, at_least, check_goes_with, check_limits
 from regard.training.settings import TrainingSettings
 
 __all__ = [
@@ -16,6 +16,10 @@ __all__ = [
     "TranslateSettings",
     "TranslationTrainingSettings",
     "VocabularySettings",
+]
+
+AttentionName = Literal[
+    "global", "local_m", "local_p", "coverage", "hard", "marginal", "monotonic", "chunkwise"
 ]
 
 _SMALLEST_BPE = 262  # four special tokens, one for every byte, and two for what is learnt
@@ -84,16 +88,25 @@ class ModelSettings:
         encoder_dim: width of the encoder's state in each direction; hidden_dim if not given.
         cell: the recurrence.
         num_layers: depth of the encoder.
+        decoder: bahdanau (looks, then steps) or luong (steps, then looks; each step is fed what the
+            one before predicted from).
+        decoder_layers: its depth.
+        residual: layers above the lowest add what they read to what they hand on.
         attention: global (all of the source), local_m (around the place of the word that is
-            written), local_p (around a predicted place), coverage (knows what has been read),
-            monotonic (scans forwards, reads where it stops) or chunkwise (and the words before).
+            written), local_p (around a predicted place), coverage (knows what has been read), hard
+            (reads one word, trained by REINFORCE), marginal (weighs what several words would have
+            said), monotonic (scans forwards, reads where it stops) or chunkwise (and the words
+            before).
         score: how well an encoder state matches the decoder's; dot, scaled_dot and cosine need
             2 * encoder_dim = hidden_dim; of coverage, additive.
         normalizer: from scores to weights, where all within reach are weighed; entmax learns its
-            alpha, hard draws one position in training.
+            alpha, gumbel draws one position in training.
         half_width: of local_m and local_p: how many positions on either side are within reach.
+        soft_share: of hard: how often it is trained softly, on all words.
+        num_alternatives: of marginal: how many words are weighed.
         chunk_len: of chunkwise: how many positions it reads.
-        readout_dim: width of a layer before the vocabulary; null for none.
+        readout_dim: width of a layer before the vocabulary; null for none, of luong for hidden_dim.
+        readout: of bahdanau: what that layer is.
         tied: predict with the target embeddings; needs readout_dim = embed_dim.
         dropout: share of activations dropped in training.
     """
@@ -103,41 +116,68 @@ class ModelSettings:
     encoder_dim: int | None = None
     cell: Literal["gru", "lstm"] = "gru"
     num_layers: int = 1
-    attention: Literal["global", "local_m", "local_p", "coverage", "monotonic", "chunkwise"] = (
-        "global"
-    )
+    decoder: Literal["bahdanau", "luong"] = "bahdanau"
+    decoder_layers: int = 1
+    residual: bool = False
+    attention: AttentionName = "global"
     score: Literal["additive", "concat", "dot", "scaled_dot", "bilinear", "cosine", "location"] = (
         "additive"
     )
-    normalizer: Literal["softmax", "sparsemax", "entmax15", "entmax", "sigmoid", "hard"] = "softmax"
+    normalizer: Literal["softmax", "sparsemax", "entmax15", "entmax", "sigmoid", "gumbel"] = (
+        "softmax"
+    )
     half_width: int = 10
+    soft_share: float = 0.5
+    num_alternatives: int = 6
     chunk_len: int = 2
     readout_dim: int | None = None
+    readout: Literal["tanh", "maxout"] = "tanh"
     tied: bool = False
     dropout: float = 0.5
 
     def __post_init__(self) -> None:
         widths = dict.fromkeys(
-            ("embed_dim", "hidden_dim", "encoder_dim", "num_layers", "readout_dim"), at_least(1)
+            ("embed_dim", "hidden_dim", "encoder_dim", "readout_dim"), at_least(1)
         )
-        counts = dict.fromkeys(("half_width", "chunk_len"), at_least(1))
-        check_limits(self, "model", dropout=SHARE, **widths, **counts)
+        counts = dict.fromkeys(
+            ("num_layers", "decoder_layers", "half_width", "num_alternatives", "chunk_len"),
+            at_least(1),
+        )
+        shares = dict.fromkeys(("dropout", "soft_share"), SHARE)
+        check_limits(self, "model", **widths, **counts, **shares)
         check_goes_with(
             self,
             "model",
             "attention",
-            score=("global", "local_m", "local_p", "monotonic", "chunkwise"),
+            score=tuple(name for name in get_args(AttentionName) if name != "coverage"),
             normalizer=("global", "local_m", "local_p", "coverage"),
             half_width=("local_m", "local_p"),
+            soft_share=("hard",),
+            num_alternatives=("marginal",),
             chunk_len=("chunkwise",),
         )
+        check_goes_with(self, "model", "decoder", readout=("bahdanau",))
+        if self.readout != "tanh" and self.readout_dim is None:
+            raise ValueError("model.readout is of a model.readout_dim; set that too")
+        if self.residual and self.num_layers == self.decoder_layers == 1:
+            raise ValueError("model.residual is of a model.num_layers or decoder_layers above 1")
 
 
 @dataclass(frozen=True)
 class TranslationTrainingSettings(TrainingSettings):
-    """How long, how fast and on what to train a translator."""
+    """How long, how fast and on what to train a translator.
+
+    Args:
+        teacher_forcing: share of true words among those given at the last step; it falls linearly
+            from 1, and the others are the model's own (scheduled sampling).
+    """
 
     select: Literal["bleu", "exact", "loss"] = "bleu"
+    teacher_forcing: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_limits(self, "training", teacher_forcing=UP_TO_1)
 
 
 @dataclass(frozen=True)

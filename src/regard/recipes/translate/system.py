@@ -1,7 +1,7 @@
 """A trained translator as its users meet it: text in, text and alignment out."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, get_type_hints
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar, get_type_hints
 
 import torch
 from jaxtyping import Float
@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from regard.data.batching import source_batches
 from regard.data.encoding import encode_sources, pad
 from regard.data.tokenizers import Tokenizer
-from regard.decoding import Beam, Search, replace_unknown
+from regard.decoding import Beam, Search, force, replace_unknown
 from regard.interfaces import EOS, UNK, Hypothesis, StepDecoder, Tokens
 from regard.recipes.kept import settings_kept
-from regard.recipes.translate.parts import make_model, read_tokenizers
+from regard.recipes.translate.model import make_model
+from regard.recipes.translate.parts import read_tokenizers
 from regard.recipes.translate.settings import TranslateSettings
 from regard.training.run_directory import RunDirectory
 
@@ -22,6 +23,9 @@ __all__ = ["Translation", "TranslationSystem", "open_translator", "translator_se
 SENTENCES_AT_ONCE, TOKENS_AT_ONCE = 256, 16_384
 
 GREEDY = Beam()
+
+Written = TypeVar("Written")
+"""What is written for a source: one hypothesis, or several."""
 
 
 class Translation(NamedTuple):
@@ -108,22 +112,64 @@ class TranslationSystem:
         """Decode sources that are encoded already, in batches of similar length."""
         if prefixes and len(prefixes) != len(sources):
             raise ValueError(f"there are {len(sources)} sources, but {len(prefixes)} prefixes")
-        found: list[list[Hypothesis]] = [[] for _ in sources]
+
+        def search_batch(source: Tokens, positions: list[int]) -> list[list[Hypothesis]]:
+            prefix = pad([prefixes[at] for at in positions]) if prefixes else None
+            return search(self.model, source, prefix)
+
+        return self._in_batches(sources, search_batch, num_rows=search.num_rows)
+
+    def align(self, sources: Sequence[str], targets: Sequence[str]) -> list[Translation]:
+        """Let the model write given translations; return how probable they are, and where it looks.
+
+        Unknown words are left as they stand.
+
+        Raises:
+            ValueError: there is not a target for each source.
+        """
+        if len(sources) != len(targets):
+            raise ValueError(f"there are {len(sources)} sources, but {len(targets)} targets")
+        encoded = encode_sources(sources, self.source_tokenizer)
+        given = self.target_tokenizer.encode_batch(targets)
+
+        def force_batch(source: Tokens, positions: list[int]) -> list[Hypothesis]:
+            return force(self.model, source, pad([given[at] for at in positions]))
+
+        followed = self._in_batches(encoded, force_batch)
+        return [
+            self._written(ids, self._read(source), self.target_tokenizer.tokens(target), hypothesis)
+            for source, ids, target, hypothesis in zip(
+                sources, encoded, targets, followed, strict=True
+            )
+        ]
+
+    def _in_batches(
+        self,
+        sources: Sequence[list[int]],
+        write: Callable[[Tokens, list[int]], list[Written]],
+        *,
+        num_rows: int = 1,
+    ) -> list[Written]:
+        """Return what is written for each source, in batches of similar length.
+
+        Args:
+            write: takes a batch, and the positions of its sources among all.
+            num_rows: how many rows of the decoder each source takes.
+        """
+        written: dict[int, Written] = {}
         was_training = self.model.training
         self.model.eval()
         try:
             for (ids, lengths), positions in source_batches(
                 [self._cut(source) for source in sources],
-                max_tokens=TOKENS_AT_ONCE // search.num_rows,
-                max_sentences=max(1, SENTENCES_AT_ONCE // search.num_rows),
+                max_tokens=TOKENS_AT_ONCE // num_rows,
+                max_sentences=max(1, SENTENCES_AT_ONCE // num_rows),
             ):
-                prefix = pad([prefixes[at] for at in positions]) if prefixes else None
-                hypotheses = search(self.model, Tokens(ids.to(self.device), lengths), prefix)
-                for position, best in zip(positions, hypotheses, strict=True):
-                    found[position] = best
+                batch = write(Tokens(ids.to(self.device), lengths), positions)
+                written |= zip(positions, batch, strict=True)
         finally:
             self.model.train(was_training)
-        return found
+        return [written[position] for position in range(len(sources))]
 
     def _beginning(self, prefix: str) -> list[int]:
         """Return the ids of what a translation begins with."""
@@ -136,13 +182,25 @@ class TranslationSystem:
         return source if len(source) <= self.max_len + 1 else [*source[: self.max_len], EOS]
 
     def _translation(self, text: str, source: list[int], hypothesis: Hypothesis) -> Translation:
-        num_read = len(self._cut(source)) - 1
-        if not num_read:  # nothing was said, so there is nothing to translate
+        source_tokens = self._read(text)
+        if not source_tokens:  # nothing was said, so there is nothing to translate
             return Translation("", 0.0, [], [], torch.zeros(0, 0), 0)
-        source_tokens = self.source_tokenizer.tokens(text)[:num_read]
-        target_tokens = replace_unknown(
-            self.target_tokenizer.id_tokens(hypothesis.tokens), hypothesis.alignment, source_tokens
-        )
+        tokens = self.target_tokenizer.id_tokens(hypothesis.tokens)
+        replaced = replace_unknown(tokens, hypothesis.alignment, source_tokens)
+        return self._written(source, source_tokens, replaced, hypothesis)
+
+    def _read(self, text: str) -> list[str]:
+        """Return the tokens of a source that the model reads."""
+        return self.source_tokenizer.tokens(text)[: self.max_len]
+
+    def _written(
+        self,
+        source: list[int],
+        source_tokens: list[str],
+        target_tokens: list[str],
+        hypothesis: Hypothesis,
+    ) -> Translation:
+        num_read = len(source_tokens)
         return Translation(
             text=self.target_tokenizer.decode_tokens(target_tokens),
             score=hypothesis.score,

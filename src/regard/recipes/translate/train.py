@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning.pytorch as lightning
-from lightning.pytorch.callbacks import Timer
 
 from regard.data.batching import BatchLoader, BatchSampler, by_sentences
 from regard.data.encoding import EncodedPair, collate, encode_pairs, longer_sides
@@ -25,15 +24,18 @@ from regard.recipes.fitting import (
     make_loader,
     num_parameters,
 )
+from regard.recipes.translate.alignments import alignment_entropy
+from regard.recipes.translate.model import make_model
 from regard.recipes.translate.parts import (
     load_splits,
-    make_model,
     make_tokenizers,
     read_tokenizers,
 )
 from regard.recipes.translate.settings import TranslateSettings
 from regard.recipes.translate.system import TranslationSystem
 from regard.recipes.translate.watcher import ValidationTranslator
+from regard.training.clock import Clock
+from regard.training.divergence import FiniteLoss
 from regard.training.run_directory import RunDirectory
 from regard.training.trainer import is_first_process, make_trainer
 from regard.training.translation import TranslationTraining, teacher_forced_loss
@@ -60,6 +62,7 @@ def train_translator(
         DataError: the data cannot be used.
         RunError: the run directory exists already, or cannot be resumed.
         ValueError: settings do not go together.
+        DivergedError: the loss ceased to be finite.
     """
     report = for_first_process(report)
     if not resume and is_first_process():
@@ -68,14 +71,19 @@ def train_translator(
     lightning.seed_everything(settings.training.seed, verbose=False)
     system = _new_system(settings, splits, read_tokenizers(run) if resume else None)
     encoded = _encode(settings, splits, system, report)
-    timer = Timer()
+    clock = Clock()
     watcher = ValidationTranslator(system, splits.validation.pairs, report)
-    trainer = make_trainer(settings.training, run, [timer, watcher])
+    trainer = make_trainer(settings.training, run, [clock, FiniteLoss(), watcher])
     train, validation = (
         make_loader(pairs, longer_sides(pairs), collate, settings.training, trainer, seed)
         for pairs, seed in ((encoded.train, settings.training.seed), (encoded.validation, None))
     )
-    module = TranslationTraining(system.model, settings.training, num_batches=len(train))
+    module = TranslationTraining(
+        system.model,
+        settings.training,
+        num_batches=len(train),
+        teacher_forcing=settings.training.teacher_forcing,
+    )
     checkpoint = run.checkpoint(module) if resume else None
     # Only now, when nothing that a user may have to mend is left to go wrong.
     if not resume and is_first_process():
@@ -90,7 +98,7 @@ def train_translator(
         for split, (pairs, _) in {"validation": splits.validation, "test": splits.test}.items()
         if pairs
     }
-    return conclude(run, trainer, timer, system.model, evaluated)
+    return conclude(run, trainer, clock, system.model, evaluated)
 
 
 def evaluate_translator(
@@ -113,7 +121,8 @@ def evaluate_translator(
     scores = score_translations(hypotheses, references, lowercase=settings.vocabulary.lowercase)
     written = [system.target_tokenizer.as_written(reference) for reference in references]
     scores["exact"] = exact_match(hypotheses, written)
-    figures = {"loss": loss, "perplexity": math.exp(loss), **scores}
+    looks = alignment_entropy(best for best, *_ in found)
+    figures = {"loss": loss, "perplexity": math.exp(loss), **scores, "alignment_entropy": looks}
     return figures | ({"left_out": encoded.dropped} if encoded.dropped else {})
 
 

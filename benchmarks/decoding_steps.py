@@ -1,0 +1,89 @@
+"""How long a decoder's step takes by the length of the source, for every attention.
+
+    scripts/bench decoding_steps
+
+One step of Luong's decoder in the sizes of the default recipe (state 512, encoder states 1,024),
+for 8 sentences of 50, 500 and 5,000 words that have been read. What looks at a part of the source
+takes as long however long that is; all else takes longer. Lengths alternate; medians are compared.
+"""
+
+import argparse
+from collections.abc import Callable
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from regard.bench.measuring import medians
+from regard.interfaces import DecoderAttention, Tokens
+from regard.models import RecurrentTranslator
+from regard.nn.decoders import DecoderState, LuongDecoder
+from regard.nn.recurrent import RecurrentLayers
+from regard.recipes.translate.model import make_attention
+from regard.recipes.translate.settings import ModelSettings
+
+EMBED, HIDDEN, CONTEXT, ROWS = 256, 512, 1024, 8
+LENGTHS = (50, 500, 5000)
+VARIANTS = {
+    "global, additive": ModelSettings(),
+    "global, general": ModelSettings(score="bilinear"),
+    "coverage": ModelSettings(attention="coverage"),
+    "marginal": ModelSettings(attention="marginal"),
+    "hard": ModelSettings(attention="hard"),
+    "local-m": ModelSettings(attention="local_m"),
+    "local-p": ModelSettings(attention="local_p"),
+    "monotonic": ModelSettings(attention="monotonic"),
+    "MoChA": ModelSettings(attention="chunkwise"),
+}
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=101, help="timed steps of each length")
+    repeats = parser.parse_args().repeats
+    longest = f"{LENGTHS[-1]:,} : {LENGTHS[0]}"
+    table = Table("attention", *(f"{length:,} words (ms)" for length in LENGTHS), longest)
+    for name, chosen in VARIANTS.items():
+        model = _model(make_attention(chosen, CONTEXT, LENGTHS[-1]))
+        seconds = medians([_step(model, length) for length in LENGTHS], repeats=repeats, warmup=5)
+        times = (f"{1000 * each:.2f}" for each in seconds)
+        table.add_row(name, *times, f"{seconds[-1] / seconds[0]:.2f}")
+    Console().print(table)
+
+
+def _model(attention: DecoderAttention) -> RecurrentTranslator:
+    torch.manual_seed(0)
+    encoder = RecurrentLayers(EMBED, CONTEXT // 2)
+    decoder = LuongDecoder(attention, embed_dim=EMBED, context_dim=CONTEXT, hidden_dim=HIDDEN)
+    return RecurrentTranslator(
+        source_vocab=1000, target_vocab=1000, embed_dim=EMBED, encoder=encoder, decoder=decoder
+    ).eval()
+
+
+@torch.no_grad()
+def _step(model: RecurrentTranslator, length: int) -> Callable[[], None]:
+    """Return a step from where a decoder stands that has written as much as it could have.
+
+    A scan has then come half-way; the place of local-p depends on the state alone.
+    """
+    ids = torch.randint(4, 1000, (ROWS, length))
+    state = model.start(Tokens(ids, torch.full((ROWS,), length)))
+    token = torch.full((ROWS,), 5)
+    _, state = model.step(state, token)
+    before = state.memory.before
+    if before is not None and not before.is_floating_point():
+        memory = state.memory._replace(before=torch.full_like(before, length // 2))
+        state = state._replace(memory=memory)
+
+    @torch.no_grad()
+    def step(state: DecoderState = state) -> None:
+        model.step(state, token)
+
+    return step
+
+
+if __name__ == "__main__":
+    main()

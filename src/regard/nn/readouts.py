@@ -1,0 +1,65 @@
+"""What stands between a decoder's state and the vocabulary."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+__all__ = ["MaxoutReadout", "TanhReadout"]
+
+
+class TanhReadout(nn.Module):
+    r"""Predict from $\tanh(W [a; b; \ldots])$, of all that a decoder knows at a step.
+
+    Args:
+        input_dims: widths of what it reads.
+        dropout: on the result.
+
+    Source: Luong et al. 2015, eq. 5 (of context and state); taught with Bahdanau's decoder too.
+
+    >>> TanhReadout((4, 6), 5)(torch.zeros(2, 4), torch.zeros(2, 6)).shape
+    torch.Size([2, 5])
+    """
+
+    def __init__(
+        self,
+        input_dims: tuple[int, ...],
+        output_dim: int,
+        *,
+        bias: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.output_dim = output_dim
+        self.hidden = nn.Linear(sum(input_dims), output_dim, bias=bias)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, *known: Float[Tensor, "*batch _"]) -> Float[Tensor, "*batch output_dim"]:
+        features: Tensor = self.dropout(torch.tanh(self.hidden(torch.cat(known, dim=-1))))
+        return features
+
+
+class MaxoutReadout(nn.Module):
+    r"""Predict from the larger of two linear features each: $\max(W_1 x, W_2 x)$.
+
+    Args:
+        input_dims: widths of what it reads.
+        dropout: on the result.
+
+    Source: Goodfellow et al. 2013; Bahdanau et al. 2015, section A.2.2 (deep output, their t).
+
+    >>> MaxoutReadout((4, 6), 5)(torch.zeros(2, 4), torch.zeros(2, 6)).shape
+    torch.Size([2, 5])
+    """
+
+    def __init__(
+        self, input_dims: tuple[int, ...], output_dim: int, *, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.output_dim = output_dim
+        self.hidden = nn.Linear(sum(input_dims), 2 * output_dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, *known: Float[Tensor, "*batch _"]) -> Float[Tensor, "*batch output_dim"]:
+        pairs = self.hidden(torch.cat(known, dim=-1)).unflatten(-1, (-1, 2))
+        features: Tensor = self.dropout(pairs.amax(dim=-1))
+        return features

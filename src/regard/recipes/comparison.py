@@ -1,0 +1,131 @@
+"""What a comparison of variants has found, laid out to choose by."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+__all__ = [
+    "AER",
+    "BLEU",
+    "ENTROPY",
+    "PERPLEXITY",
+    "STEP",
+    "Column",
+    "Figure",
+    "Outcome",
+    "as_rows",
+    "columns_of",
+    "notes_on",
+]
+
+
+class Outcome(NamedTuple):
+    """How a variant has done: what it scored, or why there is nothing to score.
+
+    Args:
+        changes: in which settings it differs from what all share.
+    """
+
+    name: str
+    changes: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    diverged: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What stands at the beginning of its row."""
+        return f"{self.name} (diverged)" if self.diverged else self.name
+
+
+class Column(NamedTuple):
+    """A figure of every variant, and which of them is best."""
+
+    split: str
+    heading: str
+    cells: list[str]
+    best: list[bool]
+
+
+class Figure(NamedTuple):
+    """What is compared, and where a run keeps it: under a split, or, without one, above them."""
+
+    split: str
+    heading: str
+    key: str
+    form: str
+    better: Literal["more", "less"] | None = None
+
+    def of(self, outcome: Outcome) -> float | None:
+        """Return the figure of a variant; None if it has none, or one that is no number."""
+        held = outcome.metrics.get(self.split, {}) if self.split else outcome.metrics
+        value = held.get(self.key)
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            return None
+        return float(value)
+
+    def cell(self, outcome: Outcome) -> str:
+        """Return what stands in the table."""
+        value = self.of(outcome)
+        return "–" if value is None else self.form.format(value)
+
+
+BLEU = Figure("validation", "BLEU", "tokenised_bleu", "{:.2f}", "more")
+PERPLEXITY = Figure("validation", "perplexity", "perplexity", "{:.2f}", "less")
+ENTROPY = Figure("validation", "entropy", "alignment_entropy", "{:.2f}")
+AER = Figure("validation", "AER", "alignment_error_rate", "{:.1f} %", "less")
+STEP = Figure("", "ms a step", "step_ms", "{:,.0f}", "less")
+
+_FIGURES = (
+    BLEU,
+    Figure("validation", "sacreBLEU", "bleu", "{:.2f}", "more"),
+    PERPLEXITY,
+    ENTROPY,
+    AER,
+    # Nothing is to be chosen by what the test set says.
+    Figure("test", "BLEU", "tokenised_bleu", "{:.2f}"),
+    Figure("test", "sacreBLEU", "bleu", "{:.2f}"),
+    STEP,
+    Figure("", "parameters", "parameters", "{:,.0f}"),
+    Figure("", "minutes", "minutes", "{:.1f}"),
+)
+
+
+def columns_of(outcomes: Sequence[Outcome]) -> list[Column]:
+    """Lay out every figure that any of the variants has."""
+    columns = []
+    for figure in _FIGURES:
+        values = [figure.of(outcome) for outcome in outcomes]
+        known = [value for value in values if value is not None]
+        if known:
+            best = {"more": max(known), "less": min(known), None: None}[figure.better]
+            cells = [figure.cell(outcome) for outcome in outcomes]
+            is_best = [value is not None and value == best for value in values]
+            columns.append(Column(figure.split, figure.heading, cells, is_best))
+    return columns
+
+
+def notes_on(outcomes: Sequence[Outcome]) -> list[str]:
+    """Say how to read the figures, and what is not in them."""
+    signatures = {
+        held["bleu_signature"]
+        for outcome in outcomes
+        for held in outcome.metrics.values()
+        if isinstance(held, Mapping) and "bleu_signature" in held
+    }
+    return [
+        "Choose by the validation figures; those of the test set are to report the choice.",
+        "BLEU is over lowercased words and punctuation marks; entropy is in nats a token.",
+        *(f"sacreBLEU {signature}." for signature in sorted(signatures)),
+        *(f"{outcome.name}: {outcome.diverged}" for outcome in outcomes if outcome.diverged),
+    ]
+
+
+def as_rows(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
+    """Return the outcomes by name, as they are kept."""
+    return {
+        outcome.name: {
+            "changes": dict(outcome.changes),
+            **({"diverged": outcome.diverged} if outcome.diverged else outcome.metrics),
+        }
+        for outcome in outcomes
+    }

@@ -1,0 +1,50 @@
+"""The ways of attending that are compared, each on the decoder that it was published with."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from regard.recipes.translate.settings import TranslateSettings
+
+__all__ = ["VARIANTS", "Variant"]
+
+Variant = Callable[[TranslateSettings], TranslateSettings]
+"""From the settings that all variants share to those of one."""
+
+
+def _attending(**changes: Any) -> Variant:
+    """Return what differs in this from the additive soft attention of Bahdanau et al. (2015)."""
+    chosen = {
+        "decoder": "bahdanau",
+        "attention": "global",
+        "score": "additive",
+        "normalizer": "softmax",
+        **changes,
+    }
+    return lambda shared: replace(shared, model=replace(shared.model, **chosen))
+
+
+def _luong_dot(shared: TranslateSettings) -> TranslateSettings:
+    # Of both directions together the encoder's states are to be as wide as the decoder's.
+    halved = _attending(decoder="luong", score="dot", encoder_dim=shared.model.hidden_dim // 2)
+    return halved(shared)
+
+
+VARIANTS: dict[str, Variant] = {
+    "bahdanau": _attending(),
+    "luong_dot": _luong_dot,
+    "luong_general": _attending(decoder="luong", score="bilinear"),
+    "luong_concat": _attending(decoder="luong", score="concat"),
+    "luong_location": _attending(decoder="luong", score="location"),
+    "local_m": _attending(decoder="luong", score="bilinear", attention="local_m"),
+    "local_p": _attending(decoder="luong", score="bilinear", attention="local_p"),
+    "coverage": _attending(attention="coverage"),
+    "hard": _attending(attention="hard"),
+    "gumbel": _attending(normalizer="gumbel"),
+    "marginal": _attending(attention="marginal"),
+    "monotonic": _attending(attention="monotonic"),
+    "mocha": _attending(attention="chunkwise"),
+    "sparsemax": _attending(normalizer="sparsemax"),
+    "entmax15": _attending(normalizer="entmax15"),
+}
+"""By the names that they have in the literature."""

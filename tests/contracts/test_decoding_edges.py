@@ -1,0 +1,36 @@
+"""Every decoder under a search, where things are at their largest, longest or emptiest."""
+
+import pytest
+import torch
+
+from regard.decoding import beam_search, greedy
+from regard.interfaces import EOS, Tokens
+from tests.cases import over
+from tests.drawing import VOCAB, sentences
+from tests.model_cases import DECODERS, DecoderCase
+
+LENGTHS = [40, 1, 0, 3]  # longer than any mask, window or chunk; and nothing at all
+MAX_LEN = 5
+
+
+@over([case for case in DECODERS if "location" not in case.id])  # which knows a longest source
+@pytest.mark.parametrize("beam_size", [1, VOCAB + 5])
+def test_each_sentence_is_written_as_if_alone(case: DecoderCase, beam_size: int) -> None:
+    decoder, source = case.make().double().eval(), sentences(LENGTHS)
+    together = beam_search(decoder, source, beam_size=beam_size, max_len=MAX_LEN)
+    for row, length in enumerate(LENGTHS):
+        alone = Tokens(source.ids[row : row + 1, :length], source.lengths[row : row + 1])
+        (wanted,) = beam_search(decoder, alone, beam_size=beam_size, max_len=MAX_LEN)
+        best, its_best = together[row][0], wanted[0]
+        assert best.tokens == its_best.tokens
+        assert best.log_prob == pytest.approx(its_best.log_prob, abs=1e-4)
+        torch.testing.assert_close(best.alignment, its_best.alignment, rtol=0, atol=1e-5)
+        assert best.alignment.shape == (len(best.tokens), length)
+
+
+@over(DECODERS)
+def test_what_never_ends_is_cut(case: DecoderCase) -> None:
+    decoder, source = case.make().eval(), sentences([3, 1])
+    with torch.no_grad():
+        decoder.output.bias[EOS] = -1e4
+    assert [len(best.tokens) for best in greedy(decoder, source, max_len=7)] == [7, 7]

@@ -1,0 +1,134 @@
+"""Attention that reads one key is trained by the gradient of what is expected of its choices.
+
+Two queries read in turn from three keys, the second being what the first has found, so that the
+first choice matters for both words. All nine ways to choose are written out.
+"""
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from regard.interfaces import Choices
+from regard.nn import Attention, BilinearScore, HardAttention, StraightThroughGumbel
+from regard.training.reinforce import Reinforce
+from tests.drawing import draws
+
+KEYS = draws(1)(3, 2)
+FIRST = draws(2)(2)
+WORDS = draws(3)(2, 2)  # how likely each word is, of what is read
+ROWS, REPEATS = 64, 400
+
+
+def log_prob_of(word: int, context: Tensor) -> Tensor:
+    """Return the logarithm of the probability of a word: not linear in what is read."""
+    return -torch.nn.functional.softplus(-4 * context @ WORDS[word])
+
+
+def score() -> BilinearScore:
+    torch.manual_seed(4)
+    return BilinearScore(2, 2).double()
+
+
+def exact(scored: BilinearScore) -> Tensor:
+    """Return the gradient of the mean loss of a word, over all choices as they are drawn."""
+
+    def likely(query: Tensor) -> Tensor:
+        return (query @ scored.weight @ KEYS.T).softmax(dim=-1)
+
+    expected = torch.zeros((), dtype=torch.float64)
+    for first, second in product(range(3), repeat=2):
+        probability = likely(FIRST)[first] * likely(KEYS[first])[second]
+        log_probs = log_prob_of(0, KEYS[first]) + log_prob_of(1, KEYS[second])
+        expected = expected - probability * log_probs / 2
+    return torch.autograd.grad(expected, scored.weight)[0]
+
+
+def read_twice(attention: Any) -> tuple[Tensor, Any]:
+    """Return the log-probabilities of both words, for many rows alike, and the memory behind."""
+    keys = KEYS.expand(ROWS, 3, 2)
+    memory = attention.memory(keys, keys)
+    first, memory = attention.read(FIRST.expand(ROWS, 1, 2), memory)
+    second, memory = attention.read(first, memory)
+    both = log_prob_of(0, first.squeeze(1)), log_prob_of(1, second.squeeze(1))
+    return torch.stack(both, dim=1), memory
+
+
+def reinforced(attention: HardAttention, training: Reinforce) -> Tensor:
+    log_probs, memory = read_twice(attention)
+    choices = attention.choices(memory)
+    assert isinstance(choices, Choices)
+    lengths = torch.full((ROWS,), 2)
+    return -log_probs.mean() + training(log_probs.flatten(), lengths, choices)
+
+
+def sampled(scored: BilinearScore, loss: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the mean of many gradients of a loss, and its standard error."""
+    gradients = torch.stack([torch.autograd.grad(loss(), scored.weight)[0] for _ in range(REPEATS)])
+    return gradients.mean(dim=0), gradients.std(dim=0) / REPEATS**0.5
+
+
+@pytest.mark.parametrize("baseline", [0.0, -0.7])
+def test_reinforce_is_unbiased(baseline: float) -> None:
+    scored = score()
+    attention = HardAttention(scored, soft_share=0.0)
+    training = Reinforce(entropy_bonus=0.0).double().eval()  # whose baseline stays
+    training.baseline.fill_(baseline)
+    mean, error = sampled(scored, lambda: reinforced(attention, training))
+    wanted = exact(scored)
+    assert wanted.abs().min().item() > 10 * error.max().item()  # a wrong one would be seen
+    assert ((mean - wanted).abs() <= 3 * error).all()
+
+
+def test_a_moving_baseline_makes_it_steadier() -> None:
+    scored = score()
+    attention = HardAttention(scored, soft_share=0.0)
+    moving = Reinforce(entropy_bonus=0.0).double()
+    for _ in range(30):
+        reinforced(attention, moving)
+    log_probs = read_twice(attention)[0].mean().item()
+    assert moving.baseline.item() == pytest.approx(log_probs, abs=0.1)
+    none = Reinforce(entropy_bonus=0.0).double().eval()
+    _, steady = sampled(scored, lambda: reinforced(attention, moving))
+    _, unsteady = sampled(scored, lambda: reinforced(attention, none))
+    assert (steady < 0.8 * unsteady).all()
+
+
+def test_the_entropy_is_rewarded() -> None:
+    scored = score()
+    attention = HardAttention(scored, soft_share=0.0)
+    log_probs, memory = read_twice(attention)
+    choices = attention.choices(memory)
+    assert choices is not None
+    lengths = torch.tensor([2, 1] * (ROWS // 2))
+    real = torch.arange(2) < lengths.unsqueeze(1)
+    with_bonus, without = (
+        Reinforce(entropy_bonus=bonus).double()(log_probs[real], lengths, choices)
+        for bonus in (0.3, 0.0)
+    )
+    wanted = -0.3 * choices.entropy[real].mean()
+    torch.testing.assert_close(with_bonus - without, wanted, rtol=1e-9, atol=1e-12)
+    likely = (FIRST @ scored.weight @ KEYS.T).softmax(dim=-1)
+    entropy = -(likely * likely.log()).sum()
+    torch.testing.assert_close(choices.entropy[0, 0], entropy, rtol=1e-6, atol=1e-7)
+
+
+def test_straight_through_gumbel_points_the_same_way_with_a_bias() -> None:
+    scored = score()
+    attention = Attention(scored, StraightThroughGumbel())
+    mean, error = sampled(scored, lambda: -read_twice(attention)[0].mean())
+    wanted = exact(scored)
+    cosine = torch.cosine_similarity(mean.flatten(), wanted.flatten(), dim=0).item()
+    assert cosine > 0.8
+    assert ((mean - wanted).abs() > 3 * error).any()
+
+
+def test_what_is_read_softly_has_no_choices() -> None:
+    attention = HardAttention(score(), soft_share=1.0)
+    log_probs, memory = read_twice(attention)
+    assert attention.choices(memory) is None
+    wanted = read_twice(Attention(attention.score))[0]
+    torch.testing.assert_close(log_probs, wanted, rtol=1e-9, atol=1e-12)
