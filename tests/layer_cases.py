@@ -128,8 +128,8 @@ def _read_final(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
 
 def _read_alternatives(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
     memory = layer.memory(sequence, sequence, masks.padding(lengths, sequence.shape[1]))
-    values, log_shares = layer.alternatives(_queries(sequence), memory)
-    return (values * log_shares.exp().unsqueeze(-1)).sum(dim=-2)
+    values, shares = layer.alternatives(_queries(sequence), memory)
+    return (values * shares.unsqueeze(-1)).sum(dim=-2)
 
 
 def _read_known(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:

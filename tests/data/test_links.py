@@ -60,8 +60,8 @@ def test_what_is_no_link_is_named(tmp_path: Path, written: str) -> None:
 @pytest.mark.parametrize(
     ("written", "fault"),
     [
-        ("3-0", "3-0 links word 3 of the source, which has 3 words, counted from 0"),
-        ("0?3", "0?3 links word 3 of the target, which has 3 words, counted from 0"),
+        ("3-0", "3-0 links word 3 of the source, of which there are 3; the first is 0"),
+        ("0?3", "0?3 links word 3 of the target, of which there are 3; the first is 0"),
         ("999999999-0", "999999999-0 links word 999999999 of the source"),
     ],
 )

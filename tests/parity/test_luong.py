@@ -86,13 +86,13 @@ def test_only_the_likeliest_are_weighed() -> None:
     key = draws()(1, 5, 3).float()
     query = draws(1)(1, 4, 3).float()
     memory = attention.memory(key, key)
-    values, log_shares = attention.alternatives(query, memory)
+    values, shares = attention.alternatives(query, memory)
     weights = attention.weights(query, memory)[0]
     for step in range(4):
         best = weights[step].argsort(descending=True)[:2]
         torch.testing.assert_close(values[0, step], key[0, best], rtol=0, atol=0)
-        shares = weights[step, best] / weights[step, best].sum()
-        torch.testing.assert_close(log_shares[0, step].exp(), shares, rtol=1e-5, atol=1e-6)
+        wanted = weights[step, best] / weights[step, best].sum()
+        torch.testing.assert_close(shares[0, step], wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_layers_above_add_what_they_read() -> None:

@@ -14,6 +14,8 @@ Link = tuple[int, int]
 
 _LINK = re.compile(r"([0-9]{1,9})([-?p])([0-9]{1,9})")
 
+_SHOWN = 40  # characters of what is no link
+
 
 class Links(NamedTuple):
     """The links of a pair that must be found, and those that may be: the sure are among them."""
@@ -51,14 +53,14 @@ def _links(line: str, pair: Pair, where: str) -> Links:
         parts = _LINK.fullmatch(written)
         if parts is None:
             raise DataError(
-                f"{where}: {written!r} is no link; expected 0-2, or 0?2 for a possible one"
+                f"{where}: {written[:_SHOWN]!r} is no link; expected 0-2, or 0?2 for a possible one"
             )
         link = int(parts[1]), int(parts[3])
         for side, word, count in zip(("source", "target"), link, num_words, strict=True):
             if word >= count:
                 raise DataError(
-                    f"{where}: {written} links word {word} of the {side}, which has {count} words,"
-                    " counted from 0"
+                    f"{where}: {written} links word {word} of the {side}, of which there are"
+                    f" {count}; the first is 0"
                 )
         possible.add(link)
         if parts[2] == "-":

@@ -27,11 +27,11 @@ def force(
     A target has neither `BOS` nor `EOS`, and may be empty; the log-probability of the `EOS` that
     ends it counts, as in `greedy`. A sentence leaves the batch at its end.
 
+    Source: Luong et al. 2015, section 5.4, where alignments are judged on reference translations.
+
     Raises:
         ValueError: there is not a target for each source, a target holds what is never written, or
             the decoder gives a token of one no finite probability.
-
-    Source: Luong et al. 2015, section 5.4, where alignments are judged on reference translations.
     """
     _check(source, target)
     if not len(source.ids):

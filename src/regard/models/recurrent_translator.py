@@ -7,6 +7,7 @@ form with GRUs, and Luong, Pham & Manning 2015, by which decoder is given.
 
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -143,20 +144,22 @@ class RecurrentTranslator(nn.Module):
         attention = self.decoder.attention
         if not isinstance(attention, MarginalAttention):
             return _Known(reading, embedded)
-        contexts, log_shares = attention.alternatives(reading.query, memory)
+        contexts, shares = attention.alternatives(reading.query, memory)
         shape = contexts.shape[:-1]
         query, hidden, embedded = (
             part.unsqueeze(-2).expand(*shape, -1)
             for part in (reading.query, reading.hidden, embedded)
         )
-        return _Known(Reading(query, hidden, contexts), embedded, log_shares)
+        return _Known(Reading(query, hidden, contexts), embedded, shares)
 
     def _logits(self, known: "_Known") -> Float[Tensor, "*batch target_vocab"]:
         """Return the logits of the next token; of alternatives, those of all together."""
         logits: Tensor = self.output(self.decoder.features(known.reading, known.embedded))
-        if known.log_shares is None:
+        if known.shares is None:
             return logits
-        return (logits.float().log_softmax(-1) + known.log_shares.unsqueeze(-1)).logsumexp(-2)
+        # Mixed as probabilities: of logarithms, all alternatives would be exponentiated twice.
+        probs = (known.shares.unsqueeze(-2) @ logits.to(known.shares.dtype).softmax(-1)).squeeze(-2)
+        return probs.clamp(min=torch.finfo(probs.dtype).tiny).log()
 
 
 class _Known(NamedTuple):
@@ -164,9 +167,9 @@ class _Known(NamedTuple):
 
     reading: Reading
     embedded: Float[Tensor, "*batch embed"]
-    log_shares: Float[Tensor, "*batch alternatives"] | None = None
+    shares: Float[Tensor, "*batch alternatives"] | None = None
 
     def at(self, real: Bool[Tensor, "batch target"]) -> "_Known":
         """Return those of the positions that are real."""
-        shares = None if self.log_shares is None else self.log_shares[real]
+        shares = None if self.shares is None else self.shares[real]
         return _Known(self.reading.at(real), self.embedded[real], shares)

@@ -14,8 +14,8 @@ from regard.nn.recurrent import gru_step, lstm_step
 __all__ = [
     "BahdanauDecoder",
     "DecoderState",
-    "Reading",
     "LuongDecoder",
+    "Reading",
     "RecurrentDecoder",
     "RecurrentSteps",
 ]

@@ -122,7 +122,7 @@ class MarginalAttention(Attention):
         Float[Tensor, "batch query alternatives value_dim"],
         Float[Tensor, "batch query alternatives"],
     ]:
-        """Return the values of the likeliest keys, and the logarithms of their shares.
+        """Return the values of the likeliest keys, and their shares, which sum to one.
 
         A sequence of fewer keys has the shares of those it lacks at (almost) 0; one without any has
         alternatives of 0 and equal shares.
@@ -134,5 +134,5 @@ class MarginalAttention(Attention):
         value = memory.value[rows, key] * (found > 0).unsqueeze(-1)
         if num_found == 0:  # without keys, there is one alternative: nothing
             value, found = F.pad(value, (0, 0, 0, 1)), F.pad(found, (0, 1))
-        logs = found.clamp(min=torch.finfo(found.dtype).tiny).log()
-        return value, logs.log_softmax(dim=-1)
+        shares = found.clamp(min=torch.finfo(found.dtype).tiny)
+        return value, shares / shares.sum(dim=-1, keepdim=True)
