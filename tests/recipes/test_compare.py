@@ -93,6 +93,7 @@ def test_every_variant_has_a_row(compared: Compared) -> None:
     assert {path.name for path in compared.folder.iterdir()} == {
         *NAMES,
         *(f"comparison.{suffix}" for suffix in ("json", "md", "png")),
+        "alignments.png",
     }
     rows = json.loads((compared.folder / "comparison.json").read_text("utf-8"))
     assert list(rows) == NAMES
@@ -108,7 +109,8 @@ def test_every_variant_has_a_row(compared: Compared) -> None:
     assert "validation BLEU | validation sacreBLEU | validation perplexity" in lines[0]
     assert "test BLEU" in lines[0]
     assert "- near: model.attention local_p, model.half_width 2" in lines
-    assert (compared.folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+    for picture in ("comparison.png", "alignments.png"):
+        assert (compared.folder / picture).read_bytes().startswith(b"\x89PNG")
 
 
 def test_one_that_diverges_is_reported_and_does_not_stop_the_others(compared: Compared) -> None:

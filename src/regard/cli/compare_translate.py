@@ -50,8 +50,9 @@ Those of your own stand in a YAML file, under each name the settings that are it
 
 Each is an ordinary run, below the folder of the comparison: regard translate runs/comparison/mocha.
 Beside them stand a table, comparison.md, a picture, comparison.png, and all figures,
-comparison.json. They are written whenever a variant is done. The same command, typed again, goes on
-where it was interrupted; with more variants it trains those alone."""
+comparison.json, written whenever a variant is done; and at the end alignments.png, where all look
+when they write the same sentences. The same command, typed again, goes on where it was interrupted;
+with more variants it trains those alone."""
 
 WIDTH = 120
 """Of the table where no terminal says how wide it is."""

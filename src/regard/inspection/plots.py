@@ -20,7 +20,7 @@ from regard.inspection.fonts import fonts_for
 from regard.inspection.labels import printable, shorten, token_label
 from regard.inspection.palette import ON_LIGHT
 
-__all__ = ["SUFFIXES", "draw", "save"]
+__all__ = ["SUFFIXES", "draw", "draw_cells", "save", "token_labels"]
 
 SUFFIXES = (".pdf", ".png", ".svg")
 """The kinds of picture files that `save` writes."""
@@ -46,7 +46,7 @@ _BAR_GAP, _BAR_WIDTH, _BAR_HEIGHTS, _BAR_LABELS = 0.2, 0.12, (1.0, 2.4), 0.6
 
 def draw(alignment: Alignment) -> Figure:
     """Return the heat map: target tokens down, source tokens along the top, a colour bar."""
-    source, target = _labels(alignment.source), _labels(alignment.target)
+    source, target = token_labels(alignment.source), token_labels(alignment.target)
     title = shorten(printable(alignment.title), _MAX_TITLE)
     text: dict[str, Any] = {
         "family": fonts_for("".join([title, *source, *target])).families,
@@ -63,7 +63,7 @@ def draw(alignment: Alignment) -> Figure:
     figure = Figure(frame.size)
     axes = figure.add_axes(frame.part(frame.left, frame.top, frame.width, frame.height))
     axes.set_title(title, loc="left", **text)
-    mesh = _draw_cells(axes, alignment)
+    mesh = draw_cells(axes, alignment)
     _name_columns(axes, source, frame.step, text)
     _name_rows(axes, target, frame.step, text)
     bar = (frame.left + frame.width + _BAR_GAP, frame.top, _BAR_WIDTH, frame.bar_height)
@@ -136,11 +136,13 @@ def save(alignment: Alignment, path: str | os.PathLike[str]) -> None:
         )
 
 
-def _labels(tokens: Sequence[str]) -> list[str]:
+def token_labels(tokens: Sequence[str]) -> list[str]:
+    """Return what stands beside the cells of each token."""
     return [shorten(token_label(token), _MAX_LABEL) for token in tokens]
 
 
-def _draw_cells(axes: Axes, alignment: Alignment) -> QuadMesh:
+def draw_cells(axes: Axes, alignment: Alignment) -> QuadMesh:
+    """Draw a square for every weight, the first target token at the top."""
     num_cells = alignment.weights.numel()
     outlined = num_cells <= _MAX_OUTLINED
     mesh = axes.pcolormesh(

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from regard.data.links import read_links
+from regard.inspection import side_by_side
+from regard.inspection.alignment import Alignment
 from regard.recipes.comparison import Outcome
 from regard.recipes.comparison_files import read_diverged, write_comparison
 from regard.recipes.fitting import Report
@@ -19,6 +21,9 @@ from regard.training.divergence import DivergedError
 from regard.training.run_directory import RunDirectory, RunError
 
 __all__ = ["compare_translators"]
+
+SENTENCES_DRAWN, WORDS_DRAWN = 5, 12
+ALIGNMENTS = "alignments.png"
 
 MAY_CHANGE = ("data.folder", "training.progress", "training.workers")
 """Settings that may differ when a comparison goes on: where the same data lie, what is shown."""
@@ -62,6 +67,7 @@ def compare_translators(
         ended[plan.name] = judge(ended[plan.name])
         report(f"{title}: {_summary(ended[plan.name])}")
         write_comparison(folder, [ended[each.name] for each in planned if each.name in ended])
+    _draw_alignments([name for name in variants if not ended[name].diverged], shared, folder)
     return [ended[plan.name] for plan in planned]
 
 
@@ -133,6 +139,24 @@ def _judge_of_alignments(
         return outcome._replace(metrics={**outcome.metrics, "validation": figures})
 
     return judge
+
+
+def _draw_alignments(names: Sequence[str], shared: TranslateSettings, folder: Path) -> None:
+    """Draw where the variants look when they write the same short validation sentences."""
+    pairs = [
+        pair
+        for pair in load_splits(shared.data).validation.pairs
+        if 0 < len(pair.source.split()) <= WORDS_DRAWN
+    ][:SENTENCES_DRAWN]
+    sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
+    drawn = {}
+    for name in names:
+        followed = load_as(TranslationSystem, folder / name).align(sources, targets)
+        drawn[name] = [
+            Alignment(each.alignment, each.source_tokens, each.target_tokens) for each in followed
+        ]
+    if drawn and pairs:
+        side_by_side.save(drawn, folder / ALIGNMENTS)
 
 
 def _summary(outcome: Outcome) -> str:
