@@ -24,11 +24,13 @@ __all__ = [
     "Choices",
     "Classifier",
     "DecoderAttention",
+    "Draws",
     "Hypothesis",
     "Labelled",
     "LabelledBatch",
     "Memory",
     "Normalizer",
+    "Offers",
     "Pair",
     "Predictions",
     "Split",
@@ -176,6 +178,27 @@ class Choices(NamedTuple):
 
     log_prob: Float[Tensor, "batch target"]
     entropy: Float[Tensor, "batch target"]
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """An attention that draws what it reads, and whose draws training can reward."""
+
+    def choices(self, memory: Memory) -> Choices | None:
+        """Return what was drawn for each query that has read; None, if nothing was."""
+
+
+@runtime_checkable
+class Offers(Protocol):
+    """An attention that offers several contexts, to predict from each and mix the predictions."""
+
+    def alternatives(
+        self, query: Float[Tensor, "batch query query_dim"], memory: Memory
+    ) -> tuple[
+        Float[Tensor, "batch query alternatives value_dim"],
+        Float[Tensor, "batch query alternatives"],
+    ]:
+        """Return contexts, and the share of each, of which those of a query sum to one."""
 
 
 class Predictions(NamedTuple):

@@ -13,6 +13,8 @@ from regard import nn as layers
 from regard.functional.scores import inner_product
 from regard.interfaces import DecoderAttention, Memory
 from regard.kernels import local
+from regard.kernels.dispatch import attend
+from regard.kernels.local import around, reading
 from tests.drawing import draws
 
 LENGTHS = torch.tensor([9, 4, 0])
@@ -185,6 +187,28 @@ def test_a_step_looks_at_no_more_keys_however_long_the_source(key_len: int) -> N
         _, memory = layer.read(torch.ones(2, 1, 3), memory)
     assert score.looked_at <= 3 * 2 * 16
     assert chunk_score.looked_at == 3 * 2 * 4
+
+
+@pytest.mark.parametrize("name", ["local_m", "local_p"])
+def test_where_a_step_looks_is_told_from_the_keys_within_reach(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def noted(call: Any) -> Tensor:
+        seen.append(call.key.shape[-2])
+        return attend(call)
+
+    for module in (around, reading):
+        monkeypatch.setattr(module, "attend", noted)
+    monkeypatch.setattr(reading, "weigh", noted)
+    layer = MAKERS[name]().double()
+    key, query = draws()(2, 5000, 6), draws(1)(2, 1, 4)
+    memory = layer.memory(key, key)
+    context, _ = layer.read(query, memory)
+    weights = layer.weights(query, memory)
+    assert seen == [2 * layer.half_width + 1] * 2
+    assert_equal(weights @ key, context)
 
 
 def test_what_depends_on_earlier_queries_takes_one_at_a_time() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 import regard
 from regard import kernels, masks, nn
 from regard.kernels import weights as on_demand
-from regard.kernels.local import on_demand as around
+from regard.kernels.local import reading
 from tests.cases import LOCAL, LocalCase, over
 from tests.drawing import draws
 from tests.questions import PAIRS, Pair, leaf, question
@@ -96,7 +96,7 @@ def test_no_more_is_computed_than_is_asked(monkeypatch: pytest.MonkeyPatch) -> N
 
         return weighed
 
-    for module in (on_demand, around):
+    for module in (on_demand, reading):
         monkeypatch.setattr(module, "weigh", noted(on_demand.weigh))
     _, parts, _ = asked(LOCAL[1], mask="causal")
     assert computed == []

@@ -138,6 +138,7 @@ def test_no_sentences() -> None:
 def test_no_target(case: DecoderCase) -> None:
     decoder, nothing = made(case), sentences([0] * 4)
     assert decoder(sentences(LENGTHS), nothing).shape == (4, 0, 11)
+    assert decoder.predictions(sentences(LENGTHS), nothing).logits.shape == (0, 11)
 
 
 def test_keys_are_projected_once_per_sentence() -> None:

@@ -132,3 +132,11 @@ def test_what_is_read_softly_has_no_choices() -> None:
     assert attention.choices(memory) is None
     wanted = read_twice(Attention(attention.score))[0]
     torch.testing.assert_close(log_probs, wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_a_memory_of_training_is_not_read_otherwise() -> None:
+    attention = HardAttention(score(), soft_share=0.0)
+    keys = KEYS.expand(ROWS, 3, 2)
+    memory = attention.memory(keys, keys)
+    with pytest.raises(ValueError, match="made in training cannot be read otherwise"):
+        attention.eval().read(FIRST.expand(ROWS, 1, 2), memory)

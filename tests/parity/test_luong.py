@@ -2,13 +2,15 @@
 
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
 from regard import nn as layers
 from regard.interfaces import Tokens
+from regard.models import RecurrentTranslator
 from regard.nn.decoders import RecurrentSteps
-from tests.drawing import draws, sentences
+from tests.drawing import VOCAB, draws, sentences
 from tests.model_cases import translator
 
 SOURCE, TARGET = sentences([5, 2, 4]), sentences([3, 4, 1], seed=1)
@@ -79,6 +81,35 @@ def test_predictions_of_alternatives_are_weighed() -> None:
         assert isinstance(wanted, Tensor)
         torch.testing.assert_close(log_probs[0, position].exp(), wanted, rtol=1e-5, atol=1e-7)
         fed = attentional(model, weights @ states, state)
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16], ids=str)
+def test_what_is_hardly_likely_keeps_its_gradient(precision: torch.dtype) -> None:
+    """Of 40,000 words each is less likely than half precision can tell from nothing."""
+    torch.manual_seed(3)
+    decoder = layers.LuongDecoder(
+        layers.MarginalAttention(layers.BilinearScore(6, 12)),
+        embed_dim=5,
+        context_dim=12,
+        hidden_dim=6,
+    )
+    model = RecurrentTranslator(
+        source_vocab=VOCAB,
+        target_vocab=40_000,
+        embed_dim=5,
+        encoder=layers.RecurrentLayers(5, 6),
+        decoder=decoder,
+    )
+
+    def gradient(*, autocast: bool) -> Tensor:
+        with torch.autocast("cpu", precision, enabled=autocast):
+            logits = model.predictions(SOURCE, TARGET).logits
+        assert logits.dtype == torch.float32
+        return torch.autograd.grad(logits[:, 7].sum(), model.output.weight)[0][7]
+
+    wanted = gradient(autocast=False)
+    torch.testing.assert_close(gradient(autocast=True), wanted, rtol=0.05, atol=0.02)
+    assert wanted.abs().max().item() > 0.5
 
 
 def test_only_the_likeliest_are_weighed() -> None:

@@ -40,8 +40,9 @@ def training(**changes: Any) -> dict[str, Any]:
     return {"epochs": EPOCHS, "select": "loss", **changes}
 
 
-def settings(train: Path, **changes: Any) -> TranslateSettings:
-    return tiny(data={"train": train, "test": train}, model=DROPOUT, training=training(**changes))
+def settings(train: Path, attention: str = "global", **changes: Any) -> TranslateSettings:
+    model = {**DROPOUT, "attention": attention}
+    return tiny(data={"train": train, "test": train}, model=model, training=training(**changes))
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,7 @@ def stop_while_evaluating(monkeypatch: pytest.MonkeyPatch, _: int) -> None:
 
 
 CHANGING = {"ema": 0.9, "teacher_forcing": 0.5}
+DRAWING = {"attention": "hard", "ema": 0.9, "accumulate": 5}
 
 
 @pytest.mark.parametrize(
@@ -149,6 +151,7 @@ CHANGING = {"ema": 0.9, "teacher_forcing": 0.5}
         (stop_before, 3 * BATCHES_PER_EPOCH - 1, {"accumulate": 5}),
         (stop_before, BATCHES_PER_EPOCH + 7, CHANGING),
         (stop_before, 2 * BATCHES_PER_EPOCH, CHANGING),
+        (stop_before, BATCHES_PER_EPOCH + 8, DRAWING),
         (stop_while_validating, 0, {}),
         (stop_while_validating, 1, {"accumulate": 5}),
         (stop_while_validating, 1, CHANGING),

@@ -12,10 +12,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from regard.functional import masks
-from regard.interfaces import PAD, Memory, Predictions, Tokens
+from regard.interfaces import PAD, Draws, Memory, Offers, Predictions, Tokens
 from regard.nn.attention import Attention
 from regard.nn.decoders import BahdanauDecoder, DecoderState, Reading, RecurrentDecoder
-from regard.nn.hard import HardAttention, MarginalAttention
 from regard.nn.recurrent import RecurrentLayers
 from regard.nn.scores import AdditiveScore
 
@@ -94,8 +93,6 @@ class RecurrentTranslator(nn.Module):
 
     def forward(self, source: Tokens, target: Tokens) -> Float[Tensor, "batch target target_vocab"]:
         """Return the logits of each next target token, given the tokens before it."""
-        if not target.ids.shape[1]:
-            return self.output.weight.new_zeros(len(target.ids), 0, self.output.out_features)
         known, _ = self._read(source, target)
         return self._logits(known)
 
@@ -106,8 +103,9 @@ class RecurrentTranslator(nn.Module):
         # Readout and vocabulary are the widest maps by far: only real tokens pay for them.
         logits = self._logits(known.at(real))
         attention = self.decoder.attention
-        choices = attention.choices(memory) if isinstance(attention, HardAttention) else None
-        return Predictions(logits, choices)
+        return Predictions(
+            logits, attention.choices(memory) if isinstance(attention, Draws) else None
+        )
 
     def step(
         self, state: DecoderState, token: Int[Tensor, " batch"]
@@ -130,11 +128,16 @@ class RecurrentTranslator(nn.Module):
         """Return what every next token is predicted from, and the memory after the last."""
         state = self.start(source)
         embedded = self.dropout(self.target_embedding(target.ids))
+        words = self.decoder.words(embedded)
         readings = []
         # Unbound, not indexed: the gradient of an index is a tensor of zeros for every step.
-        for word in self.decoder.words(embedded).unbind(dim=1):
+        for word in words.unbind(dim=1):
             reading, state = self.decoder(word, state)
             readings.append(reading)
+        if not readings:  # what a step would be is known by taking one, of which nothing is kept
+            reading, _ = self.decoder(words.new_zeros(len(words), words.shape[-1]), state)
+            none = Reading.stack([reading]).at((slice(None), slice(0)))
+            return self._known(none, embedded, state.memory), state.memory
         return self._known(Reading.stack(readings), embedded, state.memory), state.memory
 
     def _known(
@@ -142,7 +145,7 @@ class RecurrentTranslator(nn.Module):
     ) -> "_Known":
         """Return what is predicted from: the reading, or several, where it is one of several."""
         attention = self.decoder.attention
-        if not isinstance(attention, MarginalAttention):
+        if not isinstance(attention, Offers):
             return _Known(reading, embedded)
         contexts, shares = attention.alternatives(reading.query, memory)
         shape = contexts.shape[:-1]
@@ -155,11 +158,19 @@ class RecurrentTranslator(nn.Module):
     def _logits(self, known: "_Known") -> Float[Tensor, "*batch target_vocab"]:
         """Return the logits of the next token; of alternatives, those of all together."""
         logits: Tensor = self.output(self.decoder.features(known.reading, known.embedded))
-        if known.shares is None:
-            return logits
-        # Mixed as probabilities: of logarithms, all alternatives would be exponentiated twice.
-        probs = (known.shares.unsqueeze(-2) @ logits.to(known.shares.dtype).softmax(-1)).squeeze(-2)
-        return probs.clamp(min=torch.finfo(probs.dtype).tiny).log()
+        return logits if known.shares is None else _mixed(logits, known.shares)
+
+
+def _mixed(
+    logits: Float[Tensor, "*batch alternatives vocab"],
+    shares: Float[Tensor, "*batch alternatives"],
+) -> Float[Tensor, "*batch vocab"]:
+    """Return the logarithms of what alternatives predict together, each with its share."""
+    # As probabilities: of logarithms, all would be exponentiated twice. Not in half precision,
+    # which knows nothing below 6e-8.
+    with torch.autocast(logits.device.type, enabled=False):
+        probs = (shares.unsqueeze(-2) @ logits.to(shares.dtype).softmax(-1)).squeeze(-2)
+    return probs.clamp(min=torch.finfo(probs.dtype).tiny).log()
 
 
 class _Known(NamedTuple):

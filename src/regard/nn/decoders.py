@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from regard.interfaces import DecoderAttention, Memory
@@ -66,7 +66,7 @@ class Reading(NamedTuple):
             query, hidden, context, None if features[0] is None else torch.stack(features, dim=1)
         )
 
-    def at(self, where: Tensor) -> "Reading":
+    def at(self, where: Bool[Tensor, "..."] | tuple[slice, ...]) -> "Reading":
         """Return those of some positions."""
         features = None if self.features is None else self.features[where]
         return Reading(self.query[where], self.hidden[where], self.context[where], features)
@@ -214,7 +214,9 @@ class BahdanauDecoder(RecurrentDecoder):
         dropout: between the layers.
 
     Source: Bahdanau et al. 2015, section 3 and appendix A.2.
-    Differs: s_0 sees the final encoder states of both directions, as tutorials made common.
+    Differs: as tutorials made common, s_0 sees the final encoder states of both directions, the
+    next word is predicted from s_i (theirs from s_{i-1}), and the GRU is PyTorch's, whose reset
+    gate weakens U h, not h; layers may be more than one.
     """
 
     def __init__(

@@ -19,9 +19,10 @@ class HardAttention(Attention):
 
     $$a \sim \operatorname{softmax}(\text{scores}), \quad \text{context} = v_a$$
 
-    No gradient reaches the scores through what is read. What the choices were is left behind in the
-    memory, for a training that rewards them (REINFORCE): see `choices`. Its weights are, in
-    training, how likely each key is to be drawn.
+    It is `read` that draws, and no gradient reaches the scores through what is read. What the
+    choices were is left behind in the memory, for a training that rewards them (REINFORCE): see
+    `choices`. Its weights are, in training, how likely each key is to be drawn; called, it gives
+    what is expected of a draw then.
 
     Args:
         score: how well each key matches each query.
@@ -68,10 +69,13 @@ class HardAttention(Attention):
         """Read, and return the memory for the next query, which knows what was chosen.
 
         Raises:
-            ValueError: a key is drawn, and there is more than one query.
+            ValueError: a key is drawn, and there is more than one query, or the memory was made in
+                training, and this is not.
         """
         if memory.before is None:
             return self(query, memory), memory
+        if not self.training:
+            raise ValueError("a memory that was made in training cannot be read otherwise")
         check_one_query(query)
         likely = at_least_float32(self.weights(query, memory))
         logs = likely.clamp(min=torch.finfo(likely.dtype).tiny).log()

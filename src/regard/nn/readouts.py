@@ -46,6 +46,7 @@ class MaxoutReadout(nn.Module):
         dropout: on the result.
 
     Source: Goodfellow et al. 2013; Bahdanau et al. 2015, section A.2.2 (deep output, their t).
+    Differs: theirs reads the state before the step; which state is given, the decoder decides.
 
     >>> MaxoutReadout((4, 6), 5)(torch.zeros(2, 4), torch.zeros(2, 6)).shape
     torch.Size([2, 5])

@@ -26,7 +26,9 @@ class Reinforce(nn.Module):
 
     Source: Williams 1992; Xu et al. 2015, section 4.1 (moving baseline, entropy).
     Differs: a choice is rewarded by the words from it on, not by those before it; the reward is not
-    weakened (their lambda_r is 1/10 in code).
+    weakened (their lambda_r is 1/10 in code); a batch that is read softly has no entropy bonus.
+    Where labels are smoothed, the reward is still how likely the true words were, and the gradient
+    that of the loss without smoothing.
     """
 
     baseline: Tensor

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from regard.kernels.call import Call
 from regard.kernels.dispatch import attend
 
-__all__ = ["Around", "block_length", "in_blocks", "one_by_one"]
+__all__ = ["Around", "block_length", "in_blocks", "one_by_one", "weights_one_by_one"]
 
 CHUNK = 32
 """How many queries are put together."""
@@ -66,26 +66,48 @@ def one_by_one(around: Around) -> Tensor:
     Source: Luong et al. 2015, section 3.2.
     Cost: query x num_keys scores; so many keys and values are copied, however many there are.
     """
-    positions = around.positions
-    inside = positions.clamp(0, around.key_len - 1).reshape(-1, *positions.shape[-2:])
+    context = _with_own_keys(around, _own(around, around.call.value))
+    return context.reshape(*around.first.shape, -1)
 
-    def own(tensor: Tensor) -> Tensor:
-        rows = around.begins(tensor, around.key_len).view(-1, 1, 1) + inside
-        return F.embedding(rows.flatten(0, 1), tensor.reshape(-1, tensor.shape[-1]))
+
+def weights_one_by_one(around: Around) -> Tensor:
+    """Return the weights of `one_by_one`, `*batch query key`.
+
+    Source: Luong et al. 2015, section 3.2.
+    Cost: query x num_keys scores, and a number for every query and key.
+    """
+    # Read from values that name the keys.
+    names = torch.eye(around.num_keys, dtype=around.call.value.dtype, device=around.first.device)
+    found = _with_own_keys(around, names.expand(around.first.numel(), -1, -1))
+    nowhere = found.new_zeros(*around.first.shape, around.key_len)
+    # Added, because those outside all have the position of the first or last key, and weight 0.
+    inside = around.positions.clamp(0, around.key_len - 1)
+    return nowhere.scatter_add(-1, inside, found.reshape(inside.shape))
+
+
+def _own(around: Around, tensor: Tensor) -> Tensor:
+    """Return what belongs to the keys of each query, `query num_keys width`."""
+    positions = around.positions.clamp(0, around.key_len - 1)
+    inside = positions.reshape(-1, *positions.shape[-2:])
+    rows = around.begins(tensor, around.key_len).view(-1, 1, 1) + inside
+    return F.embedding(rows.flatten(0, 1), tensor.reshape(-1, tensor.shape[-1]))
+
+
+def _with_own_keys(around: Around, values: Tensor) -> Tensor:
+    """Return what each query reads from values that belong to its own keys."""
 
     def normalize(scores: Tensor, _: Tensor | None = None) -> Tensor:
-        return around.weigh(scores.reshape(positions.shape)).reshape(scores.shape)
+        return around.weigh(scores.reshape(around.positions.shape)).reshape(scores.shape)
 
-    context = attend(
+    return attend(
         around.call._replace(
             query=around.queries().unsqueeze(1),
-            key=own(around.call.key),
-            value=own(around.call.value),
+            key=_own(around, around.call.key),
+            value=values,
             mask=None,
             normalizer=normalize,
         )
     )
-    return context.reshape(*around.first.shape, -1)
 
 
 def in_blocks(around: Around) -> Tensor:

@@ -12,8 +12,7 @@ from regard.functional.normalizers import softmax
 from regard.functional.scores import scaled_dot
 from regard.interfaces import Normalizer
 from regard.kernels.call import Call, take_apart
-from regard.kernels.dispatch import weigh
-from regard.kernels.local.reading import spelt_out
+from regard.kernels.local.reading import spelt_out, weights
 from regard.kernels.weights import OfCall, OfHeads, Weights, chosen
 
 __all__ = ["biased_weights_on_demand", "damped_weights_on_demand", "weights_on_demand"]
@@ -112,15 +111,12 @@ class _Around(OfCall):
         self._centre, self._half_width, self._form = centre, half_width, form
 
     def all(self) -> Tensor:
-        return weigh(self._around(self._call, self._centre))
+        return weights(self._call, self._centre, self._half_width, self._form)
 
     def _of_rows(self, index: Tensor) -> Call:
         centre = chosen(self._centre, -1, index, self.shape[-2])
-        return self._around(super()._of_rows(index), centre)
+        return spelt_out(super()._of_rows(index), centre, self._half_width, self._form)
 
     def _of_heads(self, index: Tensor) -> Weights:
         # Centres may differ from head to head.
         return OfHeads(self, index)
-
-    def _around(self, call: Call, centre: Tensor) -> Call:
-        return spelt_out(call, centre, self._half_width, self._form)

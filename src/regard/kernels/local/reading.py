@@ -24,10 +24,16 @@ from regard.functional.scores import scaled_dot
 from regard.functional.splitting import split
 from regard.interfaces import Normalizer
 from regard.kernels.call import Call, take_apart
-from regard.kernels.dispatch import attend, forced
-from regard.kernels.local.around import Around, block_length, in_blocks, one_by_one
+from regard.kernels.dispatch import attend, forced, weigh
+from regard.kernels.local.around import (
+    Around,
+    block_length,
+    in_blocks,
+    one_by_one,
+    weights_one_by_one,
+)
 
-__all__ = ["attention", "biased_attention", "damped_attention", "spelt_out"]
+__all__ = ["attention", "biased_attention", "damped_attention", "spelt_out", "weights"]
 
 NARROW = 8
 """Where all keys are fewer times those within reach, the definition is faster."""
@@ -151,21 +157,35 @@ def biased_attention(
     return _attend(call, centre, half_width, biased)
 
 
+def weights(call: Call, centre: Tensor, half_width: int, form: Form) -> Tensor:
+    """Return the weights of a call whose queries look around centres, `*batch query key`.
+
+    Source: see `regard.functional.local`.
+    """
+    shape = scores_shape(call.query, call.key)
+    if _way(call, shape, 2 * half_width + 1) is not one_by_one:
+        return weigh(spelt_out(call, centre, half_width, form))
+    return weights_one_by_one(_around(call, centre, half_width, form, shape))
+
+
 def _attend(call: Call, centre: Tensor, half_width: int, form: Form) -> Tensor:
     shape = scores_shape(call.query, call.key, call.value)
     check(shape, centre, half_width, call.mask)
-    num_keys = 2 * half_width + 1
-    way = _way(call, shape, num_keys)
+    way = _way(call, shape, 2 * half_width + 1)
     if way is None:
         return attend(spelt_out(call, centre, half_width, form))
+    return way(_around(call, centre, half_width, form, shape))
 
+
+def _around(call: Call, centre: Tensor, half_width: int, form: Form, shape: torch.Size) -> Around:
+    """Say which keys are within reach, and how they are weighed."""
     centre = at_least_float32(centre).expand(shape[:-1])
     first = (centre.detach() - half_width).ceil().long()
-    positions = first.unsqueeze(-1) + torch.arange(num_keys, device=first.device)
+    positions = first.unsqueeze(-1) + torch.arange(2 * half_width + 1, device=first.device)
     within = reach_at(positions, centre, half_width)
     normalizer = form(call.normalizer, within.log_gaussian)
     allowed = within.mask & _allowed(call, positions)
-    return way(Around(call, positions, lambda scores: normalizer(scores, allowed)))
+    return Around(call, positions, lambda scores: normalizer(scores, allowed))
 
 
 def spelt_out(call: Call, centre: Tensor, half_width: int, form: Form) -> Call:
