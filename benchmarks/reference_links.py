@@ -25,11 +25,9 @@ from typing import NamedTuple
 
 from regard.data.files import read_lines
 from regard.data.named import load_named
-from regard.interfaces import Pair
+from regard.interfaces import Link, Pair
 
 MARK = re.compile(r"\w+|[^\w\s]")
-
-Link = tuple[int, int]
 
 
 class Sentence(NamedTuple):

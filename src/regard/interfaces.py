@@ -28,6 +28,8 @@ __all__ = [
     "Hypothesis",
     "Labelled",
     "LabelledBatch",
+    "Link",
+    "Links",
     "Memory",
     "Normalizer",
     "Offers",
@@ -139,6 +141,17 @@ class Pair(NamedTuple):
 
     source: str
     target: str
+
+
+Link = tuple[int, int]
+"""A word of the source and the word of the target that it is linked to, counted from 0."""
+
+
+class Links(NamedTuple):
+    """The links of a pair that must be found, and those that may be: the sure are among them."""
+
+    sure: frozenset[Link]
+    possible: frozenset[Link]
 
 
 class Labelled(NamedTuple):

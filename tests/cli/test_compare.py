@@ -19,6 +19,8 @@ pytestmark = pytest.mark.usefixtures("folder")
 
 COMPARE = ["compare", "translate", "--data.train", "pairs.tsv"]
 
+REMEDY = "; write a variant of your own in a YAML file"
+
 OWN = """
 near:
   model: {attention: local_p, half_width: 2}
@@ -77,7 +79,7 @@ def test_a_comparison_is_printed_and_kept(config: Path, capsys: pytest.CaptureFi
     ]
     assert not [cell for cell in of_test if cell.endswith("*")]
     assert ["hot", "(diverged)", *"–" * 7] in rows
-    assert any(line.startswith("hot: the loss is nan at batch ") for line in printed)
+    assert any(line.startswith("hot: the loss is nan at or before batch ") for line in printed)
     assert "bahdanau: epoch 1/1" in "\n".join(printed)
     assert printed[-1] == "  regard translate runs/comparison/bahdanau --alignment"
     assert Path("runs/comparison/comparison.png").is_file()
@@ -152,8 +154,23 @@ def test_an_interrupted_comparison_says_how_to_go_on(
         ("bahdanua", "no variant bahdanua; did you mean bahdanau? There are bahdanau, luong_dot, "),
         ("hard hard", "2 variants are called hard; each needs a name of its own"),
         ("own.yaml", "own.yaml cannot be read: No such file or directory"),
-        ("luong_dot --model.hidden_dim 65", "variant luong_dot: the dot score compares vectors of"),
-        ("hard --model.half_width 3", "model.half_width goes with model.attention local_m or"),
+        (
+            "luong_dot --model.hidden_dim 65",
+            "variant luong_dot: model.hidden_dim must be even, half for each direction of the enc",
+        ),
+        (
+            "hard --model.half_width 3",
+            f"model.half_width goes with model.attention local_m or local_p; it is global{REMEDY}",
+        ),
+        (
+            "local_p --model.readout_dim 8 --model.readout maxout",
+            f"variant local_p: model.readout goes with model.decoder bahdanau; it is luong{REMEDY}",
+        ),
+        (
+            "luong_general bahdanau --model.score bilinear",
+            f"variant bahdanau: variants choose model.score{REMEDY}",
+        ),
+        ("hard --training.epochs 0", "training.epochs must be at least 1; got 0"),
         ("hard --training.devices 2", "a comparison trains on one device in one process, so that"),
         ("hard --resume", "unknown flag --resume; did you mean"),
         ("hard --links gone", "gone: no such file"),
@@ -178,6 +195,9 @@ def test_what_cannot_be_compared_is_refused(variants: str, answer: str, refusal:
             "own.yaml holds no variants in YAML: score stands there 2 times",
         ),
         (b"hard:\n", "2 variants are called hard; each needs a name of its own"),
+        (b"near:\nHard:\nNear:\n", "2 variants are called hard or Hard; each needs a name of its"),
+        (b"? [a]\n: b\n", "own.yaml holds no variants in YAML: while constructing a mapping"),
+        (b"near: {? {a: b} : c}\n", "own.yaml holds no variants in YAML: while constructing a"),
         (b"../near:\n", "own.yaml: a variant cannot be called '../near': its folder is called so"),
         (b"3:\n", "own.yaml: a variant cannot be called 3: its folder is called so too; use let"),
         (b"near: local_p\n", "own.yaml, variant near: settings go in groups; got local_p"),
@@ -205,6 +225,22 @@ def test_what_cannot_be_compared_is_refused(variants: str, answer: str, refusal:
         (
             b"near: {vocabulary: {kind: words}}\n",
             "own.yaml, variant near: vocabulary.kind must be the same for all variants",
+        ),
+        *(
+            (
+                f"near: {{training: {{{name}: {value}}}}}\n".encode(),
+                f"own.yaml, variant near: training.{name} must be the same for all variants",
+            )
+            for name, value in {
+                "accelerator": "cpu",
+                "accumulate": 2,
+                "devices": "auto",
+                "epochs": 2,
+                "max_sentences": 2,
+                "max_tokens": 2,
+                "precision": "bf16-mixed",
+                "seed": 2,
+            }.items()
         ),
     ],
     ids=str,

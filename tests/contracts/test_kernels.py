@@ -248,6 +248,18 @@ def test_other_normalizers_are_explained(case: NormalizerCase) -> None:
     assert said["reference"] == "runs"
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_a_decoding_step_in_half_precision_is_explained(dtype: torch.dtype) -> None:
+    step, memory = draws(dtype=dtype)(2, 1, 4), draws(1, dtype=dtype)(2, 5, 4)
+    said = explained(step, memory, memory)
+    assert (
+        said["inner_product"] == "one query is read sooner without it on a CPU, in half precision"
+    )
+    assert said["reference"] == "runs"
+    assert explained(memory, memory, memory)["inner_product"] == "runs"
+    assert explained(step.float(), memory.float(), memory.float())["inner_product"] == "runs"
+
+
 def test_mixed_dtypes_are_explained() -> None:
     vectors = draws()(3, 4)
     assert explained(vectors, vectors, vectors.float())["inner_product"] == (

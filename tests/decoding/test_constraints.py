@@ -71,6 +71,13 @@ def test_nothing_asked_changes_nothing() -> None:
     assert [each[0][:3] for each in free] == [each[0][:3] for each in plain]
 
 
+def test_a_prefix_of_unknown_tokens_is_refused() -> None:
+    prefix = Tokens(torch.full((len(SOURCES), 1), 999), torch.ones(len(SOURCES), dtype=torch.long))
+    decoder = Constrained(ToyDecoder(random_rule(3)), prefix=prefix)
+    with pytest.raises(ValueError, match="a prefix holds token 999; the vocabulary ends at"):
+        beam_search(decoder, tokens(SOURCES), beam_size=3)
+
+
 @pytest.mark.parametrize(("token", "name"), [(PAD, "PAD"), (BOS, "BOS"), (EOS, "EOS")])
 def test_what_no_hypothesis_begins_with_is_refused(token: int, name: str) -> None:
     prefix = Tokens(torch.tensor([[4, token]]), torch.tensor([2]))

@@ -177,13 +177,16 @@ def test_entropy_is_the_mean_over_all_tokens() -> None:
     assert alignment_entropy(found) == pytest.approx(math.log(4) / 3, abs=1e-6)
 
 
-def test_a_look_at_the_end_of_the_source_counts() -> None:
-    assert alignment_entropy([looking([0.5, 0.0])]) == pytest.approx(math.log(2), abs=1e-6)
-    assert alignment_entropy([looking([0.0, 0.0])]) == 0
+@pytest.mark.parametrize("whole", [0.01, 0.23, 1.0, 2.0])
+def test_only_the_shares_of_the_weights_count(whole: float) -> None:
+    assert alignment_entropy([looking([whole, 0.0])]) == pytest.approx(0, abs=1e-6)
+    of_two = looking([whole / 2, 0.0, whole / 2])
+    assert alignment_entropy([of_two]) == pytest.approx(math.log(2), abs=1e-6)
 
 
-def test_weights_that_are_more_than_one_in_all_leave_nothing_over() -> None:
-    assert alignment_entropy([looking([1.0, 1.0])]) == 0
+def test_who_looks_at_no_source_token_looks_nowhere_widely() -> None:
+    found = looking([0.0, 0.0], [0.5, 0.5])
+    assert alignment_entropy([found]) == pytest.approx(math.log(2) / 2, abs=1e-6)
 
 
 def test_of_no_token_the_entropy_is_nothing() -> None:

@@ -10,13 +10,17 @@ from typing import Any, NamedTuple
 import pytest
 
 from regard.data.files import DataError
+from regard.data.parallel import ParallelText
+from regard.data.splits import Splits
+from regard.inspection import side_by_side
+from regard.interfaces import Pair
 from regard.recipes.comparison import Outcome
+from regard.recipes.comparison_files import write_comparison
 from regard.recipes.run import load_as
+from regard.recipes.translate import compare
 from regard.recipes.translate.compare import compare_translators
-from regard.recipes.translate.model import make_model
 from regard.recipes.translate.settings import TranslateSettings
 from regard.recipes.translate.system import TranslationSystem
-from regard.recipes.translate.variants import VARIANTS
 from regard.training.run_directory import RunDirectory, RunError
 from regard.training.translation import TranslationTraining
 from tests.toy_language import make_pairs, tiny, write_pairs
@@ -110,13 +114,15 @@ def test_every_variant_has_a_row(compared: Compared) -> None:
     assert "test BLEU" in lines[0]
     assert "- near: model.attention local_p, model.half_width 2" in lines
     for picture in ("comparison.png", "alignments.png"):
+        assert f"]({picture})" in lines[-3] + lines[-1]
         assert (compared.folder / picture).read_bytes().startswith(b"\x89PNG")
 
 
 def test_one_that_diverges_is_reported_and_does_not_stop_the_others(compared: Compared) -> None:
     plain, hot, near = compared.outcomes
     assert hot.diverged is not None
-    assert hot.diverged.startswith("the loss is nan at batch ")
+    assert hot.diverged.startswith("the loss is nan at or before batch 7 of epoch ")
+    assert hot.diverged.endswith("; to train it again, delete its folder")
     assert hot.metrics == {}
     assert plain.diverged is near.diverged is None
     assert near.metrics["step_ms"] > 0
@@ -140,8 +146,66 @@ def test_more_variants_are_trained_alone(compared: Compared, copied: Path) -> No
     said: list[str] = []
     found = compare_translators(compared.shared, variants, copied, report=said.append)
     assert trained(said) == ["sparse"]
-    assert [outcome.name for outcome in found] == ["sparse", "near"]
-    assert found[1] == compared.outcomes[2]
+    assert [outcome.name for outcome in found] == [*NAMES, "sparse"]
+    assert found[:3] == compared.outcomes
+
+
+def test_what_was_not_asked_for_is_not_forgotten(compared: Compared, copied: Path) -> None:
+    before = files_of(copied)
+    for name in ("near", "plain"):
+        found = compare_translators(
+            compared.shared, {name: compared.variants[name]}, copied, report=lambda line: None
+        )
+        assert found == compared.outcomes
+        assert files_of(copied) == before
+    said: list[str] = []
+    compare_translators(compared.shared, compared.variants, copied, report=said.append)
+    assert trained(said) == []
+
+
+@pytest.mark.parametrize("name", ["plain", "hot"])
+def test_what_has_lost_its_run_directory_is_trained_again(
+    compared: Compared, copied: Path, name: str
+) -> None:
+    shutil.rmtree(copied / name)
+    others = [each for each in compared.outcomes if each.name != name]
+    near, said = {"near": compared.variants["near"]}, list[str]()
+    assert compare_translators(compared.shared, near, copied, report=said.append) == others
+    found = compare_translators(
+        compared.shared, {name: compared.variants[name]}, copied, report=said.append
+    )
+    assert trained(said) == [name]
+    assert [each.name for each in found] == [*(each.name for each in others), name]
+
+
+def test_another_process_may_train_other_variants_meanwhile(
+    compared: Compared, copied: Path
+) -> None:
+    variants = {
+        "sparse": variant(compared.shared, "model", normalizer="sparsemax"),
+        "same": compared.shared,
+    }
+    said: list[str] = []
+
+    def meanwhile(line: str) -> None:
+        said.append(line)
+        if trained(said) == ["sparse"] and not (copied / "same").exists():
+            for name in ("same", "others"):
+                shutil.copytree(copied / "plain", copied / name)
+            write_comparison(copied, [compared.outcomes[0]._replace(name="others")])
+
+    found = compare_translators(compared.shared, variants, copied, report=meanwhile)
+    assert trained(said) == ["sparse"]
+    assert [outcome.name for outcome in found] == [*NAMES, "others", "sparse", "same"]
+    rows = json.loads((copied / "comparison.json").read_text("utf-8"))
+    assert list(rows) == [outcome.name for outcome in found]
+
+
+def test_a_table_is_of_one_budget(compared: Compared, copied: Path) -> None:
+    longer = variant(compared.shared, "training", epochs=3)
+    with pytest.raises(RunError, match=r"plain was begun with training\.epochs 2, not 3; compare"):
+        compare_translators(longer, {"longer": longer}, copied)
+    assert not (copied / "longer").exists()
 
 
 class Stopped(Exception):  # noqa: N818
@@ -210,7 +274,17 @@ def test_a_run_is_no_comparison(compared: Compared) -> None:
         compare_translators(compared.shared, compared.variants, compared.folder / "plain")
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"plain": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"plain": 1}',
+        '{"plain": {}}',
+        '{"plain": {"changes": {}}}',
+        '{"plain": {"changes": {}, "validation": 3}}',
+    ],
+)
 def test_a_damaged_comparison_is_named(
     shared: TranslateSettings, tmp_path: Path, content: str
 ) -> None:
@@ -227,10 +301,11 @@ def test_alignments_are_judged_by_known_links(
     lines = [" ".join(f"{word}-{word}" for word in range(count)) for count in counts]
     links.write_text("\n".join(lines) + "\n", "utf-8")
     asked = {name: compared.variants[name] for name in ("plain", "hot")}
-    plain, hot = compare_translators(
+    plain, hot, near = compare_translators(
         compared.shared, asked, copied, links=links, report=lambda line: None
     )
-    assert 0 <= plain.metrics["validation"]["alignment_error_rate"] <= 100
+    for judged in (plain, near):
+        assert 0 <= judged.metrics["validation"]["alignment_error_rate"] <= 100
     assert hot == compared.outcomes[1]
     assert "validation AER" in (copied / "comparison.md").read_text("utf-8")
     kept = RunDirectory(copied / "plain").metrics()
@@ -247,16 +322,34 @@ def test_links_that_do_not_fit_are_refused_before_anything_is_trained(
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("name", VARIANTS)
-def test_every_variant_of_ours_can_be_made(name: str) -> None:
-    settings = VARIANTS[name](tiny())
-    assert make_model(settings, source_vocab=8, target_vocab=8) is not None
-    # Whatever is shared otherwise.
-    others = {"attention": "coverage", "normalizer": "sparsemax"}
-    assert VARIANTS[name](tiny(model=others)) == settings
+def drawn_for(
+    monkeypatch: pytest.MonkeyPatch, compared: Compared, folder: Path, pairs: list[Pair]
+) -> list[list[str]]:
+    """Return the source tokens of what is drawn, if these are the validation pairs."""
+    drawn: list[list[str]] = []
+
+    def note(systems: Any, path: Path) -> None:
+        assert (list(systems), path.name) == (["plain", "near"], "alignments.png")
+        drawn.extend(each.source for each in systems["near"])
+
+    text = ParallelText(pairs, 0)
+    monkeypatch.setattr(compare, "load_splits", lambda settings: Splits(text, text, text))
+    monkeypatch.setattr(side_by_side, "save", note)
+    asked = {"plain": compared.variants["plain"]}
+    compare_translators(compared.shared, asked, folder, report=lambda line: None)
+    return drawn
 
 
-def test_no_two_variants_of_ours_are_one() -> None:
-    made = {name: VARIANTS[name](tiny()) for name in VARIANTS}
-    for (one, first), (other, second) in itertools.combinations(made.items(), 2):
-        assert first != second, (one, other)
+def test_what_is_short_in_tokens_is_drawn(
+    compared: Compared, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_word, short = Pair("我" + ".!" * 9, "a house"), Pair("ein haus", "a house")
+    pairs = [one_word, Pair(*one_word[::-1]), Pair("haus", " "), short]
+    assert drawn_for(monkeypatch, compared, copied, pairs) == [["ein", "haus"]]
+
+
+def test_a_comparison_without_short_sentences_succeeds(
+    compared: Compared, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = [Pair("haus " * 17, "house " * 17), Pair("haus", " ")]
+    assert drawn_for(monkeypatch, compared, copied, pairs) == []

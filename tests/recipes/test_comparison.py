@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from regard.recipes.comparison import Outcome, as_rows, columns_of, notes_on
+from regard.recipes.comparison import Outcome, as_rows, columns_of, from_rows, notes_on
 
 SIGNATURE = "nrefs:1|case:lc"
 
@@ -59,3 +59,7 @@ def test_what_diverged_is_said() -> None:
 
 def test_a_signature_is_said_once() -> None:
     assert [note for note in notes_on(ROWS) if "sacreBLEU" in note] == [f"sacreBLEU {SIGNATURE}."]
+
+
+def test_what_is_kept_is_read_as_it_was() -> None:
+    assert from_rows(as_rows(ROWS)) == ROWS

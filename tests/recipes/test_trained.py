@@ -1,6 +1,7 @@
 """What a training leaves behind, and how the translator behaves that is read back from it."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from regard.data.tokenizers import Tokenizer
 from regard.decoding import Beam, Sampling
 from regard.interfaces import Pair
 from regard.recipes.run import read_settings
+from regard.recipes.translate import train
 from regard.recipes.translate.system import Translation, TranslationSystem
 from regard.recipes.translate.train import evaluate_translator
 from regard.training.run_directory import FORMAT, RunDirectory
@@ -88,6 +90,15 @@ def test_what_is_loaded_scores_what_was_measured_after_training(
     settings = read_settings(RunDirectory(toy_run.path))
     scores = evaluate_translator(system, make_pairs(700)[600:], settings)
     assert scores == RunDirectory(toy_run.path).metrics()["test"]
+
+
+def test_a_loss_beyond_all_measure_is_of_infinite_perplexity(
+    toy_run: ToyRun, system: TranslationSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "teacher_forced_loss", lambda model, batches: 800.0)
+    settings = read_settings(RunDirectory(toy_run.path))
+    scores = evaluate_translator(system, [Pair("ein haus", "a house")], settings)
+    assert (scores["loss"], scores["perplexity"]) == (800.0, math.inf)
 
 
 def test_pairs_too_long_for_perplexity_are_counted(

@@ -7,10 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.data import Tokenizer
-from regard.training.alignment_metrics import Link, link_words, score_links, word_membership
+from regard.interfaces import Link, Links
+from regard.training.alignment_metrics import link_words, score_links, word_membership
 
 some_links = st.sets(st.tuples(st.integers(0, 3), st.integers(0, 3)))
 some_pairs = st.lists(st.tuples(some_links, some_links, some_links), min_size=1, max_size=5)
+
+
+def links(sure: set[Link], possible: set[Link]) -> Links:
+    return Links(frozenset(sure), frozenset(possible))
 
 
 def slow_scores(pairs: list[tuple[set[Link], set[Link], set[Link]]]) -> tuple[float, float, float]:
@@ -34,7 +39,7 @@ def slow_scores(pairs: list[tuple[set[Link], set[Link], set[Link]]]) -> tuple[fl
 def test_links_score_what_counting_gives(
     pairs: list[tuple[set[Link], set[Link], set[Link]]],
 ) -> None:
-    scores = score_links([found for found, _, _ in pairs], [each[1:] for each in pairs])
+    scores = score_links([found for found, _, _ in pairs], [links(*each[1:]) for each in pairs])
     assert list(scores) == ["alignment_error_rate", "alignment_precision", "alignment_recall"]
     assert tuple(scores.values()) == pytest.approx(slow_scores(pairs), abs=1e-9)
 
@@ -43,7 +48,7 @@ def test_scores_of_an_example_by_hand() -> None:
     # Of four links found, two are sure, one more is possible; three are sure in all.
     found = {(0, 0), (1, 1), (2, 2), (3, 0)}
     sure = {(0, 0), (1, 1), (3, 3)}
-    scores = score_links([found], [(sure, sure | {(2, 2)})])
+    scores = score_links([found], [links(sure, sure | {(2, 2)})])
     assert scores["alignment_error_rate"] == pytest.approx(100 * (1 - (2 + 3) / (4 + 3)), abs=1e-9)
     assert scores["alignment_precision"] == pytest.approx(75, abs=1e-9)
     assert scores["alignment_recall"] == pytest.approx(100 * 2 / 3, abs=1e-9)
@@ -51,13 +56,13 @@ def test_scores_of_an_example_by_hand() -> None:
 
 def test_all_pairs_count_together() -> None:
     long = {(word, word) for word in range(9)}
-    scores = score_links([long, {(0, 1)}], [(long, long), ({(0, 0)}, {(0, 0)})])
+    scores = score_links([long, {(0, 1)}], [links(long, long), links({(0, 0)}, {(0, 0)})])
     assert scores["alignment_precision"] == pytest.approx(90, abs=1e-9)
 
 
 def test_there_must_be_a_reference_for_each_pair() -> None:
     with pytest.raises(ValueError, match="a reference for each pair; got 1 and 2"):
-        score_links([set(), set()], [(set(), set())])
+        score_links([set(), set()], [links(set(), set())])
 
 
 TEXTS = [

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -11,11 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from regard.training.averaging import decay_at
+from regard.training.averaging import MovingAverage, decay_at
 from regard.training.module import Training
 from regard.training.run_directory import RunDirectory
 from regard.training.settings import TrainingSettings
 from regard.training.trainer import best_checkpoint, make_trainer
+from tests.training.waiting import Waits
 
 EPOCHS, NUM_BATCHES = 3, 6
 Weights = dict[str, Tensor]
@@ -173,6 +176,19 @@ def test_what_is_no_weight_is_not_averaged(tmp_path: Path) -> None:
     fitted = Fitted(tmp_path, ema=0.7)
     counts = [int(seen["model.batches"]) for seen in fitted.watcher.validated]
     assert counts == [NUM_BATCHES * epoch for epoch in range(1, EPOCHS + 1)]
+
+
+def test_no_step_waits_for_the_device() -> None:
+    average = MovingAverage(0.7)
+    module = Fitting(Counting(), TrainingSettings(), num_batches=NUM_BATCHES)
+    device = SimpleNamespace(root_device=torch.device("cpu"))
+    trainer = Mock(spec=Trainer, strategy=device)
+    average.setup(trainer, module, "fit")
+    with Waits() as waits:
+        for trainer.global_step in (1, 2, 3):
+            average.on_train_batch_end(trainer, module, None, None, 0)
+    assert waits.number == 0
+    assert average.state_dict() == {"latest_update_step": 3}
 
 
 @pytest.mark.parametrize("decay", [0.5, 0.99])

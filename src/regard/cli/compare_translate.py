@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from regard.cli.parser import Parser, UsageError
+from regard.cli.parser import Namespace, Parser, UsageError
 from regard.cli.recipe_settings import (
     Recipes,
     add_groups,
@@ -24,7 +24,7 @@ from regard.cli.recipe_settings import (
     settings_of,
 )
 from regard.cli.train_translate import ABOUT_RECIPES
-from regard.cli.variants import chosen_variants
+from regard.cli.variants import REMEDY, chosen_variants
 from regard.recipes.comparison import BLEU, Column, Outcome, as_rows, columns_of, notes_on
 from regard.recipes.translate.settings import RECIPES, TranslateSettings
 from regard.recipes.translate.variants import VARIANTS
@@ -39,7 +39,7 @@ DESCRIPTION = f"""Train translators that attend in different ways, and see what 
   regard compare translate --data.train pairs.tsv --variants bahdanau variants.yaml --run runs/two
 
 All have the same data, vocabulary, epochs, seed and batches, and one device; each differs in what
-its name stands for alone. There are
+its name stands for alone (decoder, attention, score, normalizer). There are
 {textwrap.fill(", ".join(VARIANTS), width=98)}.
 Those of your own stand in a YAML file, under each name the settings that are its own:
 
@@ -52,14 +52,15 @@ Each is an ordinary run, below the folder of the comparison: regard translate ru
 Beside them stand a table, comparison.md, a picture, comparison.png, and all figures,
 comparison.json, written whenever a variant is done; and at the end alignments.png, where all look
 when they write the same sentences. The same command, typed again, goes on where it was interrupted;
-with more variants it trains those alone."""
+with other variants it trains those alone, and shows them beside the earlier ones. To train one
+again, delete its folder."""
 
 WIDTH = 120
 """Of the table where no terminal says how wide it is."""
 
 
 def run(words: list[str]) -> int:
-    """Train what is to be compared, and print the table."""
+    """Train what is to be compared, and print the table of all that is compared there."""
     # On one device, so that times can be compared.
     defaults = {
         name: dataclasses.replace(
@@ -71,7 +72,7 @@ def run(words: list[str]) -> int:
     recipe = chosen_recipe(recipes, words)
     parser = _parser(recipes, recipe)
     given = parsed(parser, words)
-    shared: TranslateSettings = settings_of(parser, given, defaults[recipe])
+    shared = _shared(parser, given, defaults[recipe])
     if shared.training.devices != "1" or "TORCHELASTIC_RUN_ID" in os.environ:
         raise UsageError(
             "a comparison trains on one device in one process, so that times can be compared; "
@@ -93,6 +94,15 @@ def run(words: list[str]) -> int:
     else:
         _print(outcomes, given.run)
     return 0
+
+
+def _shared(parser: Parser, given: Namespace, defaults: TranslateSettings) -> TranslateSettings:
+    try:
+        return settings_of(parser, given, defaults)
+    except ValueError as error:
+        # What some ways of attending have alone cannot be shared by all.
+        remedy = f"; {REMEDY}" if " goes with model." in str(error) else ""
+        raise UsageError(f"{error}{remedy}") from None
 
 
 def _parser(recipes: Recipes, recipe: str) -> Parser:

@@ -13,12 +13,19 @@ from regard.cli.parser import Parser, UsageError
 from regard.cli.recipe_settings import add_groups, settings_of
 from regard.recipes.kept import differences
 
-__all__ = ["chosen_variants"]
+__all__ = ["REMEDY", "chosen_variants"]
 
 Settings = TypeVar("Settings")
 
-SAME_FOR_ALL = ("data", "vocabulary")
-"""Groups of settings without which figures could not be compared."""
+REMEDY = "write a variant of your own in a YAML file"
+"""What to do about a setting that does not go with variants of ours."""
+
+SAME_FOR_ALL = (
+    *("data.", "vocabulary."),
+    *("training.epochs", "training.max_tokens", "training.max_sentences", "training.accumulate"),
+    *("training.seed", "training.precision", "training.accelerator", "training.devices"),
+)
+"""What settings begin with without which figures could not be compared."""
 
 
 def chosen_variants(
@@ -44,9 +51,14 @@ def chosen_variants(
                 f"no variant {word}; did you mean {nearest}? There are {', '.join(ours)}, and "
                 "those of your own in a .yaml file"
             )
-    [(name, number)] = Counter(name for name, _ in found).most_common(1)
+    # By case alone some file systems do not tell the folders of two apart.
+    [(folded, number)] = Counter(name.casefold() for name, _ in found).most_common(1)
     if number > 1:
-        raise UsageError(f"{number} variants are called {name}; each needs a name of its own")
+        names = dict.fromkeys(name for name, _ in found if name.casefold() == folded)
+        raise UsageError(
+            f"{number} variants are called {' or '.join(names)}; each needs a name of its own, "
+            "upper case aside"
+        )
     return dict(found)
 
 
@@ -54,7 +66,7 @@ def _ours(name: str, variant: Callable[[Settings], Settings], shared: Settings) 
     try:
         return variant(shared)
     except ValueError as error:
-        raise UsageError(f"variant {name}: {error}") from None
+        raise UsageError(f"variant {name}: {error}; {REMEDY}") from None
 
 
 def _from_file(path: Path, shared: Settings) -> list[tuple[str, Settings]]:
@@ -101,7 +113,7 @@ class _OncePerName(yaml.SafeLoader):  # type: ignore[misc]
     """A loader of YAML that refuses two of one name, where others take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = Counter(key.value for key, _ in node.value)
+        names = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
         [(name, number)] = names.most_common(1) or [("", 0)]
         if number > 1:
             raise yaml.YAMLError(f"{name} stands there {number} times")

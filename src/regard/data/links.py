@@ -2,26 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from regard.data.files import DataError, StrPath, read_lines
-from regard.interfaces import Pair
+from regard.interfaces import Links, Pair
 
-__all__ = ["Link", "Links", "read_links"]
-
-Link = tuple[int, int]
-"""A word of the source and the word of the target that it is linked to, counted from 0."""
+__all__ = ["Links", "read_links"]
 
 _LINK = re.compile(r"([0-9]{1,9})([-?p])([0-9]{1,9})")
 
 _SHOWN = 40  # characters of what is no link
-
-
-class Links(NamedTuple):
-    """The links of a pair that must be found, and those that may be: the sure are among them."""
-
-    sure: frozenset[Link]
-    possible: frozenset[Link]
 
 
 def read_links(path: StrPath, pairs: Sequence[Pair]) -> list[Links]:

@@ -56,7 +56,14 @@ class Constrained:
     def step(
         self, state: ConstrainedState, token: Int[Tensor, " rows"]
     ) -> tuple[Float[Tensor, "rows vocab"], ConstrainedState]:
+        """Read the last token of every row, and allow what may follow.
+
+        Raises:
+            ValueError: a prefix holds a token that the decoder does not know.
+        """
         log_probs, inner = self._decoder.step(state.inner, token)
+        if not state.num_written and self._prefix is not None:
+            _check_known(self._prefix, log_probs.shape[1])
         stepped = state._replace(inner=inner, num_written=state.num_written + 1)
         return self._allowed(log_probs, state), stepped
 
@@ -88,3 +95,9 @@ def _check_prefix(prefix: Tokens) -> None:
     for name, token in {"PAD": PAD, "BOS": BOS, "EOS": EOS}.items():
         if bool((real & (prefix.ids == token)).any()):
             raise ValueError(f"a prefix begins hypotheses, and cannot hold {name}")
+
+
+def _check_known(prefix: Tokens, vocab: int) -> None:
+    largest = int(prefix.ids.max()) if prefix.ids.numel() else 0
+    if largest >= vocab:
+        raise ValueError(f"a prefix holds token {largest}; the vocabulary ends at {vocab - 1}")

@@ -57,7 +57,12 @@ def _in_chunks(call: Call) -> Tensor:
 
 TABLE = (
     Kernel("windowed", windowed.refuses, _in_chunks, windowed.declines),
-    Kernel("inner_product", inner_product.refuses, inner_product.attention),
+    Kernel(
+        "inner_product",
+        inner_product.refuses,
+        inner_product.attention,
+        inner_product.declines,
+    ),
     Kernel(
         "tanh_energy_softmax",
         tanh_energy_softmax.refuses,

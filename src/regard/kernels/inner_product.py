@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from regard.functional import normalizers, scores
 from regard.kernels.call import Call
 
-__all__ = ["attention", "refuses"]
+__all__ = ["attention", "declines", "refuses"]
 
 COMPARISONS = (scores.inner_product, scores.scaled_dot)
 
@@ -24,6 +24,20 @@ def refuses(call: Call) -> str | None:
         return f"query, key, value differ: {call.query.dtype}, {call.key.dtype}, {call.value.dtype}"
     if call.bias is not None and call.query.device.type != "cpu" and _is_wider(call.bias, call):
         return f"it would round the bias from {call.bias.dtype} to {call.query.dtype}"
+    return None
+
+
+def declines(call: Call) -> str | None:
+    """Say why this kernel is no faster for the call; None if it is."""
+    query = call.query
+    if query.device.type != "cpu" or query.dtype not in (torch.float16, torch.bfloat16):
+        return None
+    if torch.compiler.is_compiling():
+        return None  # sizes may stand for any
+    # A decoder's step. PyTorch's fused form takes two to three times as long for it, and four
+    # backwards: it is made for many queries.
+    if query.shape[-2] == 1 and not _is_grouped(call):
+        return "one query is read sooner without it on a CPU, in half precision"
     return None
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "Outcome",
     "as_rows",
     "columns_of",
+    "from_rows",
     "notes_on",
 ]
 
@@ -115,6 +116,7 @@ def notes_on(outcomes: Sequence[Outcome]) -> list[str]:
     return [
         "Choose by the validation figures; those of the test set are to report the choice.",
         "BLEU is over lowercased words and punctuation marks; entropy is in nats a token.",
+        "Entropy says how widely each looks among the source tokens, the end of the text aside.",
         *(f"sacreBLEU {signature}." for signature in sorted(signatures)),
         *(f"{outcome.name}: {outcome.diverged}" for outcome in outcomes if outcome.diverged),
     ]
@@ -129,3 +131,27 @@ def as_rows(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
         }
         for outcome in outcomes
     }
+
+
+def from_rows(rows: Mapping[str, Mapping[str, Any]]) -> list[Outcome]:
+    """Return the outcomes of which `as_rows` has made what is kept.
+
+    Raises:
+        LookupError: a part of one is missing.
+        ValueError: one is something else.
+    """
+    for name, row in rows.items():
+        figures = {} if "diverged" in row else row["validation"]
+        if not all(
+            isinstance(each, dict) for each in (row["changes"], figures, row.get("test", {}))
+        ):
+            raise ValueError(f"{name} has no figures")
+    return [
+        Outcome(
+            name,
+            row["changes"],
+            {key: value for key, value in row.items() if key not in ("changes", "diverged")},
+            row.get("diverged"),
+        )
+        for name, row in rows.items()
+    ]

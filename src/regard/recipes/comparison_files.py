@@ -15,27 +15,40 @@ from regard.recipes.comparison import (
     Outcome,
     as_rows,
     columns_of,
+    from_rows,
     notes_on,
 )
-from regard.training.run_directory import RunError
+from regard.training.run_directory import RunDirectory, RunError
 
-__all__ = ["read_diverged", "write_comparison"]
+__all__ = ["ALIGNMENTS", "read_comparison", "write_comparison"]
 
 FIGURES, TABLE, PICTURE = "comparison.json", "comparison.md", "comparison.png"
+ALIGNMENTS = "alignments.png"
 
 
-def write_comparison(folder: Path, outcomes: Sequence[Outcome]) -> None:
-    """Write what is known so far, each file whole."""
-    rows = as_rows(outcomes)
+def write_comparison(folder: Path, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Put outcomes into the comparison, behind or in place of those that are there; return all.
+
+    What is there is read only now, since another process may have added to it. Each file is written
+    whole.
+
+    Raises:
+        RunError: what was kept of the comparison is damaged.
+    """
+    known = list({each.name: each for each in [*read_comparison(folder), *outcomes]}.values())
+    rows = as_rows(known)
     _write(folder / FIGURES, json.dumps(rows, indent=2, ensure_ascii=False, default=str))
     drawn = [
         trade_offs.TradeOff(outcome.name, bleu, step_ms, _others(outcome))
-        for outcome in outcomes
+        for outcome in known
         if (bleu := BLEU.of(outcome)) is not None and (step_ms := STEP.of(outcome)) is not None
     ]
-    _write(folder / TABLE, _markdown(outcomes))
     if drawn:
         trade_offs.save(drawn, folder / PICTURE)
+    titles = {PICTURE: "BLEU and time", ALIGNMENTS: "where each looks"}
+    pictures = [f"![{titles[name]}]({name})" for name in titles if (folder / name).exists()]
+    _write(folder / TABLE, "\n\n".join([*_markdown(known), *pictures]))
+    return known
 
 
 def _others(outcome: Outcome) -> dict[str, float]:
@@ -45,20 +58,26 @@ def _others(outcome: Outcome) -> dict[str, float]:
     return {title: value for title, value in found.items() if value is not None}
 
 
-def read_diverged(folder: Path) -> dict[str, str]:
-    """Return which variants of a comparison have diverged, and how.
+def read_comparison(folder: Path) -> list[Outcome]:
+    """Return what was kept of the variants that still have the run directory it is of.
 
     Raises:
         RunError: what was kept of it is damaged.
     """
     path = folder / FIGURES
     if not path.exists():
-        return {}
+        return []
     try:
-        rows = json.loads(path.read_text("utf-8"))
-        return {name: str(row["diverged"]) for name, row in rows.items() if "diverged" in row}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+        known = from_rows(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, AttributeError, LookupError, TypeError) as error:
         raise RunError(f"{path} is damaged ({error}); delete it") from None
+    return [
+        outcome for outcome in known if _still_there(outcome, RunDirectory(folder / outcome.name))
+    ]
+
+
+def _still_there(outcome: Outcome, run: RunDirectory) -> bool:
+    return run.path.exists() and run.finished == (outcome.diverged is None)
 
 
 def _write(path: Path, text: str) -> None:
@@ -66,7 +85,7 @@ def _write(path: Path, text: str) -> None:
         draft.write_text(f"{text}\n", "utf-8")
 
 
-def _markdown(outcomes: Sequence[Outcome]) -> str:
+def _markdown(outcomes: Sequence[Outcome]) -> list[str]:
     columns = columns_of(outcomes)
     headings = [f"{column.split} {column.heading}".strip() for column in columns]
     lines = [
@@ -84,5 +103,4 @@ def _markdown(outcomes: Sequence[Outcome]) -> str:
         + (", ".join(f"{name} {value}" for name, value in outcome.changes.items()) or "as shared")
         for outcome in outcomes
     ]
-    parts = ["\n".join(lines), *notes_on(outcomes), "\n".join(differing)]
-    return "\n\n".join([*parts, f"![BLEU and time]({PICTURE})"])
+    return ["\n".join(lines), *notes_on(outcomes), "\n".join(differing)]

@@ -9,19 +9,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["Link", "Reference", "link_words", "score_links", "word_membership"]
+from regard.interfaces import Link, Links
 
-Link = tuple[int, int]
-"""A word of the source and a word of the target."""
-
-Reference = tuple[AbstractSet[Link], AbstractSet[Link]]
-"""The links of a pair that must be found, and those that may be."""
+__all__ = ["link_words", "score_links", "word_membership"]
 
 _WORD = re.compile(r"\S+")
 
 
 def score_links(
-    found: Sequence[AbstractSet[Link]], references: Sequence[Reference]
+    found: Sequence[AbstractSet[Link]], references: Sequence[Links]
 ) -> dict[str, float]:
     r"""Score the links of each pair against the sure links S and the possible links P of it.
 

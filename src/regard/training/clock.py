@@ -13,18 +13,22 @@ __all__ = ["Clock"]
 
 _STEPS_KEPT = 1000
 
+_WAITS_EVERY = 11
+"""Batches between those timed; a prime, so that any of those that are accumulated is met."""
+
 
 class Clock(Timer):
     """Measure a training, which may be interrupted and resumed.
 
     A step is a batch read forwards and backwards, and what is learnt from it; neither making the
-    batch nor validation and what is saved between steps belongs to it.
+    batch nor validation and what is saved between steps belongs to it. On a CPU every step is
+    timed; on an accelerator, which must be waited for, the second and each eleventh after it.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._seconds: deque[float] = deque(maxlen=_STEPS_KEPT)
-        self._began = 0.0
+        self._began: float | None = None
 
     @property
     def minutes(self) -> float:
@@ -33,7 +37,7 @@ class Clock(Timer):
 
     @property
     def step_ms(self) -> float | None:
-        """Milliseconds of a step: the median of the last thousand; None if there was none.
+        """Milliseconds of a step: the median of the last thousand timed; None if there was none.
 
         A median, so that neither the first steps count, in which kernels are compiled, nor those
         during which the machine had something else to do.
@@ -43,12 +47,16 @@ class Clock(Timer):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        _wait_for(trainer.strategy.root_device)
-        self._began = time.perf_counter()
+        device, number = trainer.strategy.root_device, trainer.fit_loop.epoch_loop.total_batch_idx
+        self._began = None
+        if device.type == "cpu" or number % _WAITS_EVERY == 1:
+            _wait_for(device)
+            self._began = time.perf_counter()
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
-        _wait_for(trainer.strategy.root_device)
-        self._seconds.append(time.perf_counter() - self._began)
+        if self._began is not None:
+            _wait_for(trainer.strategy.root_device)
+            self._seconds.append(time.perf_counter() - self._began)
 
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "seconds": list(self._seconds)}

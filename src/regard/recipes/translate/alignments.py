@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
-from regard.data.links import Links
 from regard.data.tokenizers import Tokenizer
 from regard.inspection.statistics import entropy
-from regard.interfaces import Pair
+from regard.interfaces import Link, Links, Pair
 from regard.recipes.translate.system import Translation, TranslationSystem
-from regard.training.alignment_metrics import Link, link_words, score_links, word_membership
+from regard.training.alignment_metrics import link_words, score_links, word_membership
 
 __all__ = ["alignment_entropy", "alignment_figures", "linked_words"]
 
@@ -45,14 +44,15 @@ def _membership(tokenizer: Tokenizer, text: str, num_read: int) -> Float[Tensor,
 
 
 def alignment_entropy(translations: Iterable[Translation]) -> float:
-    """Return how widely a target token looks on average, in nats.
+    """Return how widely a target token looks among the source tokens on average, in nats.
 
-    What its weights leave over is its look at the end of the source, which counts as a place.
+    Its weights are taken as shares of what they are in all: what is left of 1 is a look at the end
+    of the source, which is no word, or at nothing, as where weights are damped. Who looks at no
+    source token looks nowhere widely: 0.
     """
     total, num_tokens = 0.0, 0
     for translation in translations:
-        weights = translation.alignment
-        end = (1 - weights.sum(dim=1, keepdim=True)).clamp(min=0)
-        total += float(entropy(torch.cat([weights, end], dim=1)).sum())
-        num_tokens += len(weights)
+        shares = F.normalize(translation.alignment.float(), p=1, dim=1)
+        total += float(entropy(shares).sum())
+        num_tokens += len(shares)
     return total / max(1, num_tokens)

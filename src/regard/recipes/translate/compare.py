@@ -1,19 +1,21 @@
 """Compare translators: train them under one budget, and lay out what each is worth."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from regard.data.links import read_links
 from regard.inspection import side_by_side
 from regard.inspection.alignment import Alignment
+from regard.interfaces import Pair
 from regard.recipes.comparison import Outcome
-from regard.recipes.comparison_files import read_diverged, write_comparison
+from regard.recipes.comparison_files import ALIGNMENTS, read_comparison, write_comparison
 from regard.recipes.fitting import Report
 from regard.recipes.kept import differences
 from regard.recipes.run import load_as
 from regard.recipes.translate.alignments import alignment_figures
 from regard.recipes.translate.model import make_model
-from regard.recipes.translate.parts import load_splits
+from regard.recipes.translate.parts import load_splits, read_tokenizers
 from regard.recipes.translate.settings import TranslateSettings
 from regard.recipes.translate.system import TranslationSystem, translator_settings
 from regard.recipes.translate.train import train_translator
@@ -22,11 +24,10 @@ from regard.training.run_directory import RunDirectory, RunError
 
 __all__ = ["compare_translators"]
 
-SENTENCES_DRAWN, WORDS_DRAWN = 5, 12
-ALIGNMENTS = "alignments.png"
+SENTENCES_DRAWN, TOKENS_DRAWN = 5, 16
 
-MAY_CHANGE = ("data.folder", "training.progress", "training.workers")
-"""Settings that may differ when a comparison goes on: where the same data lie, what is shown."""
+OF_NO_ACCOUNT = ("data.folder", "training.progress", "training.workers")
+"""Settings that change no figure: where the same data lie, what is shown."""
 
 
 def compare_translators(
@@ -39,8 +40,9 @@ def compare_translators(
 ) -> list[Outcome]:
     """Train every variant in a run directory of its own, `folder / name`, and compare them.
 
-    What has been trained there already is taken as it is, and what was interrupted goes on. Tables
-    and picture are written again whenever a variant has ended. One that diverges does not keep the
+    What has been trained there already is taken as it is, and what was interrupted goes on. All
+    that has been compared there, and still has its run directory, stands in the table, which is
+    written again whenever a variant has ended, and returned. One that diverges does not keep the
     others from being trained.
 
     Args:
@@ -52,27 +54,36 @@ def compare_translators(
         RunError: a run directory there cannot be used, or is one of other settings.
         ValueError: settings do not go together.
     """
-    _check(variants, folder)
+    earlier = [outcome for outcome in read_comparison(folder) if outcome.name not in variants]
+    _check(shared, variants, earlier, folder)
     judge = _judge_of_alignments(shared, links, folder)
+    if links is not None and earlier:
+        write_comparison(folder, [judge(outcome) for outcome in earlier])
     planned = [
         Outcome(name, {key: value for key, (_, value) in differences(shared, settings).items()}, {})
         for name, settings in variants.items()
     ]
-    ended = _ended(planned, folder)
     for number, plan in enumerate(planned, start=1):
         title = f"{plan.name} ({number} of {len(planned)})"
-        if plan.name not in ended:
+        outcome = _ended(plan, folder)
+        if outcome is None:
             report(title)
-            ended[plan.name] = _train(plan, variants[plan.name], folder, report)
-        ended[plan.name] = judge(ended[plan.name])
-        report(f"{title}: {_summary(ended[plan.name])}")
-        write_comparison(folder, [ended[each.name] for each in planned if each.name in ended])
-    _draw_alignments([name for name in variants if not ended[name].diverged], shared, folder)
-    return [ended[plan.name] for plan in planned]
+            outcome = _train(plan, variants[plan.name], folder, report)
+        outcome = judge(outcome)
+        report(f"{title}: {_summary(outcome)}")
+        write_comparison(folder, [outcome])
+    trained = [each.name for each in read_comparison(folder) if not each.diverged]
+    _draw_alignments(trained, shared, folder)
+    return write_comparison(folder, [])
 
 
-def _check(variants: Mapping[str, TranslateSettings], folder: Path) -> None:
-    """Find what would otherwise end the comparison after hours."""
+def _check(
+    shared: TranslateSettings,
+    variants: Mapping[str, TranslateSettings],
+    earlier: Sequence[Outcome],
+    folder: Path,
+) -> None:
+    """Find what would otherwise end the comparison after hours, or make it one of two budgets."""
     if (folder / "config.json").exists():
         raise RunError(f"{folder} is a run, not a comparison; choose another --run")
     for name, settings in variants.items():
@@ -81,27 +92,29 @@ def _check(variants: Mapping[str, TranslateSettings], folder: Path) -> None:
         except ValueError as error:
             raise ValueError(f"variant {name}: {error}") from error
         run = RunDirectory(folder / name)
-        if not run.path.exists():
-            continue
-        for key, (kept, asked) in differences(translator_settings(run), settings).items():
-            if key not in MAY_CHANGE:
-                raise RunError(
-                    f"{run.path} was begun with {key} {kept}, not {asked}; compare under its "
-                    "settings, choose another --run, or delete it"
-                )
+        if run.path.exists():
+            _check_begun(run, settings, ())
+    for outcome in earlier:
+        _check_begun(RunDirectory(folder / outcome.name), shared, outcome.changes)
 
 
-def _ended(planned: Sequence[Outcome], folder: Path) -> dict[str, Outcome]:
-    """Return what has come of the variants that were trained before."""
-    diverged = read_diverged(folder)
-    ended = {}
-    for plan in planned:
-        run = RunDirectory(folder / plan.name)
-        if run.finished:
-            ended[plan.name] = plan._replace(metrics=run.metrics())
-        elif run.path.exists() and plan.name in diverged:
-            ended[plan.name] = plan._replace(diverged=diverged[plan.name])
-    return ended
+def _check_begun(run: RunDirectory, settings: TranslateSettings, own: Container[str]) -> None:
+    """Make sure that a run was begun with these settings, apart from its own."""
+    for key, (kept, asked) in differences(translator_settings(run), settings).items():
+        if key not in OF_NO_ACCOUNT and key not in own:
+            raise RunError(
+                f"{run.path} was begun with {key} {kept}, not {asked}; compare under its "
+                "settings, choose another --run, or delete it"
+            )
+
+
+def _ended(plan: Outcome, folder: Path) -> Outcome | None:
+    """Return what has come of a variant; None if it is still to be trained."""
+    run = RunDirectory(folder / plan.name)
+    if run.finished:
+        return plan._replace(metrics=run.metrics())
+    diverged = {outcome.name: outcome.diverged for outcome in read_comparison(folder)}
+    return plan._replace(diverged=diverged[plan.name]) if plan.name in diverged else None
 
 
 def _train(plan: Outcome, settings: TranslateSettings, folder: Path, report: Report) -> Outcome:
@@ -115,7 +128,7 @@ def _train(plan: Outcome, settings: TranslateSettings, folder: Path, report: Rep
             report=lambda line: report(f"{plan.name}: {line}"),
         )
     except DivergedError as error:
-        return plan._replace(diverged=str(error))
+        return plan._replace(diverged=f"{error}; to train it again, delete its folder")
     return plan._replace(metrics=metrics)
 
 
@@ -143,11 +156,18 @@ def _judge_of_alignments(
 
 def _draw_alignments(names: Sequence[str], shared: TranslateSettings, folder: Path) -> None:
     """Draw where the variants look when they write the same short validation sentences."""
-    pairs = [
-        pair
-        for pair in load_splits(shared.data).validation.pairs
-        if 0 < len(pair.source.split()) <= WORDS_DRAWN
-    ][:SENTENCES_DRAWN]
+    if not names:
+        return
+    tokenizers = read_tokenizers(RunDirectory(folder / names[0]))
+
+    def fits(pair: Pair) -> bool:
+        lengths = [len(side.tokens(text)) for side, text in zip(tokenizers, pair, strict=True)]
+        return min(lengths) > 0 and max(lengths) <= TOKENS_DRAWN
+
+    fitting = filter(fits, load_splits(shared.data).validation.pairs)
+    pairs = list(islice(fitting, SENTENCES_DRAWN))
+    if not pairs:
+        return
     sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
     drawn = {}
     for name in names:
@@ -155,8 +175,7 @@ def _draw_alignments(names: Sequence[str], shared: TranslateSettings, folder: Pa
         drawn[name] = [
             Alignment(each.alignment, each.source_tokens, each.target_tokens) for each in followed
         ]
-    if drawn and pairs:
-        side_by_side.save(drawn, folder / ALIGNMENTS)
+    side_by_side.save(drawn, folder / ALIGNMENTS)
 
 
 def _summary(outcome: Outcome) -> str:

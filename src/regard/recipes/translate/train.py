@@ -122,8 +122,16 @@ def evaluate_translator(
     written = [system.target_tokenizer.as_written(reference) for reference in references]
     scores["exact"] = exact_match(hypotheses, written)
     looks = alignment_entropy(best for best, *_ in found)
-    figures = {"loss": loss, "perplexity": math.exp(loss), **scores, "alignment_entropy": looks}
+    figures = {"loss": loss, "perplexity": _perplexity(loss), **scores, "alignment_entropy": looks}
     return figures | ({"left_out": encoded.dropped} if encoded.dropped else {})
+
+
+def _perplexity(loss: float) -> float:
+    """Return the exponential of the loss: infinity where no number is as large."""
+    try:
+        return math.exp(loss)
+    except OverflowError:
+        return math.inf
 
 
 def _new_system(

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from regard.recipes.translate.settings import TranslateSettings
+from regard.recipes.translate.settings import ModelSettings, TranslateSettings
 
 __all__ = ["VARIANTS", "Variant"]
 
 Variant = Callable[[TranslateSettings], TranslateSettings]
-"""From the settings that all variants share to those of one."""
+"""From the settings that all variants share to those of one.
+
+Raises a ValueError where they do not go together, or would choose what the variant is to choose.
+"""
 
 
 def _attending(**changes: Any) -> Variant:
@@ -21,13 +24,24 @@ def _attending(**changes: Any) -> Variant:
         "normalizer": "softmax",
         **changes,
     }
-    return lambda shared: replace(shared, model=replace(shared.model, **chosen))
+
+    def variant(shared: TranslateSettings) -> TranslateSettings:
+        for name, value in chosen.items():
+            if getattr(shared.model, name) not in (value, getattr(ModelSettings, name)):
+                raise ValueError(f"variants choose model.{name}")
+        return replace(shared, model=replace(shared.model, **chosen))
+
+    return variant
 
 
 def _luong_dot(shared: TranslateSettings) -> TranslateSettings:
     # Of both directions together the encoder's states are to be as wide as the decoder's.
-    halved = _attending(decoder="luong", score="dot", encoder_dim=shared.model.hidden_dim // 2)
-    return halved(shared)
+    width = shared.model.hidden_dim
+    if width % 2:
+        raise ValueError(
+            f"model.hidden_dim must be even, half for each direction of the encoder; got {width}"
+        )
+    return _attending(decoder="luong", score="dot", encoder_dim=width // 2)(shared)
 
 
 VARIANTS: dict[str, Variant] = {
