@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.decoding import Constrained, beam_search, diverse_beam_search, greedy, sample
+from regard.decoding.lengths import LENGTH_PENALTY
 from regard.interfaces import BOS, EOS, PAD, Hypothesis, StepDecoder, Tokens
 from tests.decoding.toy_decoder import Text, ToyDecoder, every_hypothesis, random_rule, replay
 from tests.decoding.toy_decoder import tokens_of as tokens
@@ -55,7 +56,7 @@ def test_hypotheses_are_what_was_asked_for(search: Search, seed: int, min_len: i
 @settings(max_examples=20)
 def test_a_wide_beam_finds_the_best_that_is_allowed(seed: int, min_len: int) -> None:
     rule, limit = random_rule(seed), 4
-    every = every_hypothesis(rule, SOURCES[0], limit, 0.6)
+    every = every_hypothesis(rule, SOURCES[0], limit, LENGTH_PENALTY)
     allowed = [each for each in every if each.tokens[:1] == [4] and len(each.tokens) >= min_len]
     decoder = Constrained(ToyDecoder(rule), prefix=tokens([(4,)]), min_len=min_len)
     [[best]] = beam_search(decoder, tokens(SOURCES[:1]), beam_size=len(every), max_len=limit)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.decoding import beam_search, diverse_beam_search
+from regard.decoding.lengths import LENGTH_PENALTY
 from regard.interfaces import BOS, EOS
 from tests.decoding.toy_decoder import (
     WRITABLE,
@@ -70,7 +71,9 @@ def test_groups_of_one_are_those_of_the_definition(
                 replay(rule, source, each.tokens, limit), abs=1e-4
             )
             length = min(len(each.tokens) + 1, limit)
-            assert each.score == pytest.approx(each.log_prob / ((5 + length) / 6) ** 0.6, abs=1e-4)
+            assert each.score == pytest.approx(
+                each.log_prob / ((5 + length) / 6) ** LENGTH_PENALTY, abs=1e-4
+            )
 
 
 @given(seed=st.integers(0, 2**31), beam_size=st.integers(1, 5))

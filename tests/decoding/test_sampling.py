@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from regard.decoding import greedy, sample
+from regard.decoding.lengths import LENGTH_PENALTY
 from regard.interfaces import EOS, Hypothesis
 from tests.decoding.toy_decoder import (
     VOCAB,
@@ -81,7 +82,9 @@ def test_log_probabilities_are_those_of_the_decoder() -> None:
     for each in drawn(rule, 20, max_len=6, temperature=2.0, top_k=3):
         assert each.log_prob == pytest.approx(replay(rule, SOURCE, each.tokens, 6), abs=1e-4)
         length = min(len(each.tokens) + 1, 6)
-        assert each.score == pytest.approx(each.log_prob / ((5 + length) / 6) ** 0.6, abs=1e-4)
+        assert each.score == pytest.approx(
+            each.log_prob / ((5 + length) / 6) ** LENGTH_PENALTY, abs=1e-4
+        )
 
 
 def test_the_same_seed_draws_the_same() -> None:

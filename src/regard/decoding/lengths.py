@@ -10,8 +10,11 @@ from regard.interfaces import Tokens
 
 __all__ = ["LENGTH_PENALTY", "check_length_penalty", "length_limits", "length_penalties"]
 
-LENGTH_PENALTY = 0.6
-"""The exponent of Vaswani 2017, §6.1."""
+LENGTH_PENALTY = 1.0
+"""The exponent of what hypotheses are ranked by; 1 comes near the mean over their tokens.
+
+On Multi30k's validation pairs better than 0.6 (Vaswani 2017, §6.1) and 1.4.
+"""
 
 
 def length_limits(

@@ -190,7 +190,7 @@ class DecodingSettings:
         coverage_penalty: above 0 favours those that look at all of the source (Wu et al. 2016).
     """
 
-    beam_size: int = 5
+    beam_size: int = 10
     length_penalty: float = LENGTH_PENALTY
     coverage_penalty: float = 0.0
 
