@@ -14,11 +14,11 @@ from regard.data.parallel import ParallelText
 from regard.data.splits import Splits
 from regard.inspection import side_by_side
 from regard.interfaces import Pair
-from regard.recipes.comparison import Outcome
-from regard.recipes.comparison_files import write_comparison
 from regard.recipes.run import load_as
 from regard.recipes.translate import compare
 from regard.recipes.translate.compare import compare_translators
+from regard.recipes.translate.comparison import Outcome
+from regard.recipes.translate.comparison_files import write_comparison
 from regard.recipes.translate.settings import TranslateSettings
 from regard.recipes.translate.system import TranslationSystem
 from regard.training.run_directory import RunDirectory, RunError

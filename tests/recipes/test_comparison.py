@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from regard.recipes.comparison import Outcome, as_rows, columns_of, from_rows, notes_on
+from regard.recipes.translate.comparison import Outcome, as_rows, columns_of, from_rows, notes_on
 
 SIGNATURE = "nrefs:1|case:lc"
 

@@ -25,7 +25,7 @@ from regard.cli.recipe_settings import (
 )
 from regard.cli.train_translate import ABOUT_RECIPES
 from regard.cli.variants import REMEDY, chosen_variants
-from regard.recipes.comparison import BLEU, Column, Outcome, as_rows, columns_of, notes_on
+from regard.recipes.translate.comparison import BLEU, Column, Outcome, as_rows, columns_of, notes_on
 from regard.recipes.translate.settings import RECIPES, TranslateSettings
 from regard.recipes.translate.variants import VARIANTS
 

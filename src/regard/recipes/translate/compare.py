@@ -8,12 +8,12 @@ from regard.data.links import read_links
 from regard.inspection import side_by_side
 from regard.inspection.alignment import Alignment
 from regard.interfaces import Pair
-from regard.recipes.comparison import Outcome
-from regard.recipes.comparison_files import ALIGNMENTS, read_comparison, write_comparison
 from regard.recipes.fitting import Report
 from regard.recipes.kept import differences
 from regard.recipes.run import load_as
 from regard.recipes.translate.alignments import alignment_figures
+from regard.recipes.translate.comparison import Outcome
+from regard.recipes.translate.comparison_files import ALIGNMENTS, read_comparison, write_comparison
 from regard.recipes.translate.model import make_model
 from regard.recipes.translate.parts import load_splits, read_tokenizers
 from regard.recipes.translate.settings import TranslateSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from regard.files import replacing
 from regard.inspection import trade_offs
-from regard.recipes.comparison import (
+from regard.recipes.translate.comparison import (
     AER,
     BLEU,
     ENTROPY,
