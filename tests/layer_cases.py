@@ -142,7 +142,7 @@ def _read_known(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
 def _read_written(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
     """Let a decoder write two words, about which it knows nothing of the sequence."""
     memory = layer.attention.memory(sequence, sequence, masks.padding(lengths, sequence.shape[1]))
-    state = layer.start(memory, sequence.new_zeros(len(sequence), WIDTH))
+    state = layer.start(memory, sequence.new_zeros(sequence.shape[0], WIDTH))
     features = []
     for word in _queries(sequence).unbind(dim=1):
         reading, state = layer(layer.words(word), state)

@@ -325,7 +325,7 @@ class LuongDecoder(RecurrentDecoder):
         return (
             super()
             .start(memory, final)
-            ._replace(fed=final.new_zeros(len(final), self.features_dim))
+            ._replace(fed=final.new_zeros(final.shape[0], self.features_dim))
         )
 
     def forward(
