@@ -249,7 +249,6 @@ LAYERS = [
         lambda: layers.MarginalAttention(layers.AdditiveScore(WIDTH, WIDTH, 5), num_alternatives=3),
         _read_alternatives,
         exportable=False,  # for any number of keys, of which there may be fewer than alternatives
-        attends=False,
         name="MarginalAttention",
     ),
     *(

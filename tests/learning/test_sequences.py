@@ -14,6 +14,7 @@ from regard.models import RecurrentTranslator
 from regard.nn import (
     AdditiveScore,
     Attention,
+    BahdanauDecoder,
     BilinearScore,
     ConcatScore,
     CosineScore,
@@ -21,7 +22,10 @@ from regard.nn import (
     DotScore,
     LocalAttention,
     LocalMonotonicAttention,
+    LuongDecoder,
+    MarginalAttention,
     MonotonicAttention,
+    RecurrentLayers,
 )
 
 Task = Literal["copy", "reverse"]
@@ -88,11 +92,33 @@ def say(model: RecurrentTranslator, source: Tokens) -> tuple[Tensor, Tensor]:
     return torch.stack(said, dim=1), torch.stack(looked, dim=1)
 
 
+def made(
+    attention: Any = None,
+    *,
+    decoder: type[BahdanauDecoder] | type[LuongDecoder] = BahdanauDecoder,
+    hidden_dim: int = 32,
+    encoder_dim: int = 32,
+    cell: Literal["gru", "lstm"] = "gru",
+) -> RecurrentTranslator:
+    """Make a translator; its attention is additive if none is given."""
+    return RecurrentTranslator(
+        source_vocab=VOCAB,
+        target_vocab=VOCAB,
+        embed_dim=16,
+        encoder=RecurrentLayers(16, encoder_dim, cell=cell, two_biases=True),
+        decoder=decoder(
+            attention or Attention(additive()),
+            embed_dim=16,
+            context_dim=2 * encoder_dim,
+            hidden_dim=hidden_dim,
+            cell=cell,
+        ),
+    )
+
+
 def learnt(task: Task, num_steps: int, **options: Any) -> tuple[float, float]:
     """Train a model; return its exact matches, and how often it looked at the right symbol."""
-    model = RecurrentTranslator(
-        source_vocab=VOCAB, target_vocab=VOCAB, **({"embed_dim": 16, "hidden_dim": 32} | options)
-    )
+    model = made(**options)
     train(model, task, num_steps)
     test = examples(task, NUM_TEST, torch.Generator().manual_seed(2))
     said, looked = say(model.eval(), test.source)
@@ -118,6 +144,14 @@ REVERSING: dict[str, tuple[int, Callable[[], dict[str, Any]]]] = {
     "concat-entmax15": (
         150,
         lambda: {"attention": Attention(ConcatScore(32, 64, 32), normalizers.entmax15)},
+    ),
+    "luong": (
+        150,
+        lambda: {"attention": Attention(BilinearScore(32, 64)), "decoder": LuongDecoder},
+    ),
+    "marginal": (
+        200,
+        lambda: {"attention": MarginalAttention(BilinearScore(32, 64)), "decoder": LuongDecoder},
     ),
     "dot-softmax": (250, lambda: {"attention": Attention(DotScore()), **SHARED}),
     "cosine-softmax": (250, lambda: {"attention": Attention(CosineScore()), **SHARED}),
