@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from regard import kernels
 from regard.functional.normalizers import softmax
 from regard.interfaces import Memory, Normalizer
-from regard.nn.attention import MemoryAttention, autocast, left_behind
+from regard.nn.attention import MemoryAttention, autocast, check_one_query, left_behind
 from regard.nn.scores import AdditiveScore
 
 __all__ = ["CoverageAttention"]
@@ -88,10 +88,7 @@ class CoverageAttention(MemoryAttention):
         self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
     ) -> Float[Tensor, "*batch query key"]:
         """Return the weights of this reading, without dropout."""
-        if query.shape[-2] != 1:
-            raise ValueError(
-                f"queries read one after the other here; got {query.shape[-2]} at once"
-            )
+        check_one_query(query)
         covered = left_behind(memory).unsqueeze(-1) * self.of_coverage
         return kernels.attention_weights(
             autocast(self.score.project_query(query)),
