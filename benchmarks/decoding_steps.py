@@ -23,22 +23,22 @@ from regard.models import RecurrentTranslator
 from regard.nn.decoders import LuongDecoder
 from regard.nn.monotonic import MonotonicAttention
 from regard.nn.recurrent import RecurrentLayers
-from regard.recipes.translate.model import make_attention
-from regard.recipes.translate.settings import ModelSettings
+from regard.recipes.translate.architectures import RecurrentSettings
+from regard.recipes.translate.recurrent import make_attention
 
 EMBED, HIDDEN, CONTEXT, ROWS = 256, 512, 1024, 8
 LENGTHS = (50, 500, 5000)
 STOPPING = 10.0  # far above what untrained energies are
 VARIANTS = {
-    "global, additive": ModelSettings(),
-    "global, general": ModelSettings(score="bilinear"),
-    "coverage": ModelSettings(attention="coverage"),
-    "marginal": ModelSettings(attention="marginal"),
-    "hard": ModelSettings(attention="hard"),
-    "local-m": ModelSettings(attention="local_m"),
-    "local-p": ModelSettings(attention="local_p"),
-    "monotonic": ModelSettings(attention="monotonic"),
-    "MoChA": ModelSettings(attention="chunkwise"),
+    "global, additive": RecurrentSettings(),
+    "global, general": RecurrentSettings(score="bilinear"),
+    "coverage": RecurrentSettings(attention="coverage"),
+    "marginal": RecurrentSettings(attention="marginal"),
+    "hard": RecurrentSettings(attention="hard"),
+    "local-m": RecurrentSettings(attention="local_m"),
+    "local-p": RecurrentSettings(attention="local_p"),
+    "monotonic": RecurrentSettings(attention="monotonic"),
+    "MoChA": RecurrentSettings(attention="chunkwise"),
 }
 
 

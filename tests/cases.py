@@ -24,6 +24,7 @@ MAX_LEN = 16
 
 NOT_MECHANISMS = {
     "Chunk",  # of monotonic attention; so chunk to start: see test_monotonic.py
+    "Dropout",  # weighs nothing; see test_dropout.py
     "Pooling",  # what the poolings have in common
     "ScoreModule",  # what the score modules have in common
     "alibi_slopes",  # a part of alibi

@@ -16,6 +16,9 @@ hypothesis.settings.load_profile("regard")
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+UNCHECKED = ("compiled", "learning")
+"""Marks of tests that type checks would break, or make take several times as long."""
+
 
 @pytest.fixture(autouse=True)
 def seed() -> None:
@@ -80,17 +83,36 @@ def toy_classifier(tmp_path_factory: pytest.TempPathFactory) -> ToyRun:
     return run
 
 
+@pytest.fixture(scope="session")
+def toy_writer(tmp_path_factory: pytest.TempPathFactory) -> ToyRun:
+    """Train a language model on toy text, once; what a test wants to change it copies."""
+    from regard.recipes.generate.train import train_generator
+    from regard.training.run_directory import RunDirectory
+    from tests.toy_text import tiny, write_text
+
+    folder = tmp_path_factory.mktemp("text")
+    run = ToyRun(
+        folder / "run",
+        write_text(folder / "train.txt", 400),
+        write_text(folder / "test.txt", 40, seed=1),
+    )
+    train_generator(tiny(data={"train": run.train, "test": run.test}), RunDirectory(run.path))
+    return run
+
+
 def pytest_configure() -> None:
     """Keep torch to one thread: tests are small, and threads only make their sums vary."""
     torch.set_num_threads(1)
+    # So that Lightning does not choose another number, and what a test starts has one too.
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave `compiled` tests to the pass without type checks, skip `gpu` tests without a GPU."""
+    """Leave some tests to the pass without type checks, skip `gpu` tests without a GPU."""
     if config.getoption("--jaxtyping-packages"):
-        compiled = [item for item in items if item.get_closest_marker("compiled")]
-        config.hook.pytest_deselected(items=compiled)
-        items[:] = [item for item in items if not item.get_closest_marker("compiled")]
+        unchecked = [item for item in items if any(map(item.get_closest_marker, UNCHECKED))]
+        config.hook.pytest_deselected(items=unchecked)
+        items[:] = [item for item in items if not any(map(item.get_closest_marker, UNCHECKED))]
     if not torch.cuda.is_available():
         skip = pytest.mark.skip(reason="needs a CUDA device")
         for item in items:

@@ -2,71 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from regard import masks, normalizers, scores
+from regard import masks, normalizers
 from regard import nn as layers
-from tests.cases import MAX_LEN, WIDTH
-
-
-@dataclass(frozen=True)
-class ScoreModuleCase:
-    """A score module, and the function and arguments that must give the same numbers."""
-
-    id: str
-    make: Callable[[], layers.ScoreModule]
-    function: Callable[..., Tensor]
-    arguments: Callable[[Any], dict[str, Any]] = lambda module: {}
-    query_dim: int = WIDTH
-
-
-SCORE_MODULES = [
-    ScoreModuleCase("DotScore", layers.DotScore, scores.dot),
-    ScoreModuleCase("ScaledDotScore", layers.ScaledDotScore, scores.scaled_dot),
-    ScoreModuleCase("DistanceScore", layers.DistanceScore, scores.distance),
-    ScoreModuleCase(
-        "BilinearScore",
-        lambda: layers.BilinearScore(3, WIDTH),
-        scores.bilinear,
-        lambda module: {"weight": module.weight},
-        query_dim=3,
-    ),
-    ScoreModuleCase(
-        "CosineScore",
-        lambda: layers.CosineScore(temperature=0.5),
-        scores.cosine,
-        lambda module: {"temperature": module.log_temperature.exp()},
-    ),
-    ScoreModuleCase(
-        "AdditiveScore",
-        lambda: layers.AdditiveScore(3, WIDTH, 5),
-        scores.additive,
-        lambda module: {
-            "query_weight": module.query.weight,
-            "key_weight": module.key.weight,
-            "energy": module.energy,
-            "bias": module.key.bias,
-        },
-        query_dim=3,
-    ),
-    ScoreModuleCase(
-        "ConcatScore",
-        lambda: layers.ConcatScore(3, WIDTH, 5),
-        scores.concat,
-        lambda module: {"weight": module.weight, "energy": module.energy},
-        query_dim=3,
-    ),
-    ScoreModuleCase(
-        "LocationScore",
-        lambda: layers.LocationScore(3, MAX_LEN),
-        scores.location,
-        lambda module: {"weight": module.weight},
-        query_dim=3,
-    ),
-]
+from regard.nn.transformer import DecoderReading
+from tests.cases import WIDTH
 
 
 @dataclass(frozen=True)
@@ -120,6 +65,42 @@ def _read_asked(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
 def _read_real(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
     mask = masks.padding(lengths, sequence.shape[1])
     return layer(sequence, mask).masked_fill(~mask.transpose(1, 2), 0).sum(dim=1)
+
+
+def _read_forward(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
+    """Read what each position makes of itself and of those before it."""
+    found = layer(sequence)
+    found = found.sequence if isinstance(found, DecoderReading) else found
+    found = found[0] if isinstance(found, tuple) else found
+    return found.masked_fill(~masks.padding(lengths, sequence.shape[1]).mT, 0).sum(dim=1)
+
+
+def _read_branch(norm: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
+    left = norm.leave(sequence, torch.tanh(norm.enter(sequence)))
+    return left.masked_fill(~masks.padding(lengths, sequence.shape[1]).mT, 0).sum(dim=1)
+
+
+def encoder_layer(dropout: float = 0.0) -> layers.EncoderLayer:
+    attention, feedforward = layers.CachedMultiHeadAttention(WIDTH, 2), layers.FeedForward(WIDTH, 5)
+    norm = partial(layers.PreNorm, WIDTH, dropout=dropout)
+    return layers.EncoderLayer(attention, feedforward, norm=norm)
+
+
+def _decoder_layer(**options: Any) -> layers.DecoderLayer:
+    attention, feedforward = layers.CachedMultiHeadAttention(WIDTH, 2), layers.FeedForward(WIDTH, 5)
+    norm = partial(layers.PostNorm, WIDTH)
+    return layers.DecoderLayer(attention, None, feedforward, norm=norm, **options)
+
+
+def _drawn(norm: Any) -> Any:
+    """Return a norm that does not begin as all others do."""
+    nn.init.normal_(norm.norm.weight)
+    return norm
+
+
+def _of_no_heads(layer: Any) -> Tensor:
+    """Return what branches make of heads that have read nothing."""
+    return layer.joined(torch.zeros(2, 1, WIDTH // 2, dtype=layer.output.weight.dtype))
 
 
 def _read_final(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
@@ -319,7 +300,7 @@ LAYERS = [
         "RecurrentEncoder",
         lambda: _recurrence(nn.GRU, bidirectional=True),
         _read_final,
-        exportable=False,  # it packs its sequences
+        exportable=False,  # it cannot be compiled; exported: test_exported_recurrences.py
         attends=False,
     ),
     LayerCase(
@@ -346,9 +327,57 @@ LAYERS = [
         name="RecurrentLayers",
     ),
     LayerCase(
-        "EncoderLayer",
-        lambda: layers.EncoderLayer(WIDTH, 2),
+        "CachedMultiHeadAttention",
+        lambda: layers.CachedMultiHeadAttention(WIDTH, 2, num_kv_heads=1),
+        _read_attention,
+        of_nothing=lambda layer: layer.output.bias,
+    ),
+    LayerCase(
+        "BranchedAttention",
+        lambda: layers.BranchedAttention(WIDTH, 2, feedforward_dim=6),
+        _read_attention,
+        of_nothing=_of_no_heads,
+    ),
+    # What attends is in them.
+    LayerCase("EncoderLayer", encoder_layer, _read_real, attends=False),
+    LayerCase("DecoderLayer", _decoder_layer, _read_forward, attends=False),
+    LayerCase(
+        "DecoderLayer_window",
+        lambda: _decoder_layer(reach=1),
+        _read_forward,
+        attends=False,
+        name="DecoderLayer",
+    ),
+    LayerCase(
+        "TransformerEncoder",
+        lambda: layers.TransformerEncoder.plain(
+            WIDTH, num_layers=2, num_heads=2, feedforward_dim=5, norm=layers.PreNorm, dropout=0.0
+        ),
         _read_real,
-        attends=False,  # what attends is in it
+        attends=False,
+    ),
+    LayerCase(
+        "TransformerDecoder",
+        lambda: layers.TransformerDecoder.plain(
+            WIDTH, num_layers=2, num_heads=2, feedforward_dim=5, has_source=False, dropout=0.0
+        ),
+        _read_forward,
+        attends=False,
+    ),
+    LayerCase("FeedForward", lambda: layers.FeedForward(WIDTH, 5), _read_forward, attends=False),
+    LayerCase("PreNorm", lambda: _drawn(layers.PreNorm(WIDTH)), _read_branch, attends=False),
+    LayerCase("PostNorm", lambda: _drawn(layers.PostNorm(WIDTH)), _read_branch, attends=False),
+    LayerCase(
+        "SinusoidPositions",
+        layers.SinusoidPositions,
+        _read_forward,
+        attends=False,
+        learns=False,
+    ),
+    LayerCase(
+        "LearnedPositions",
+        lambda: layers.LearnedPositions(16, WIDTH),
+        _read_forward,
+        attends=False,
     ),
 ]

@@ -1,13 +1,18 @@
-"""Every public decoder and classifier, with the properties it declares; see `tests/cases.py`."""
+"""Every public decoder, language model and classifier, with the properties it declares.
+
+See `tests/cases.py`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from regard import nn as layers
+from regard import rotary
 from regard.models import (
     ConvolutionalClassifier,
     HierarchicalClassifier,
@@ -15,6 +20,8 @@ from regard.models import (
     RecurrentClassifier,
     RecurrentTranslator,
     TransformerClassifier,
+    TransformerLanguageModel,
+    TransformerTranslator,
 )
 from regard.nn.ngrams import Ngrams
 from tests.cases import MAX_LEN, NORMALIZERS
@@ -23,11 +30,16 @@ from tests.drawing import VOCAB
 
 @dataclass(frozen=True)
 class DecoderCase:
-    """A step decoder that is also trained with all target positions at once."""
+    """A step decoder that is also trained with all target positions at once.
+
+    `aligned_by` is the layer whose weights, the mean over its heads, are the alignment; the only
+    one if not given.
+    """
 
     id: str
     make: Callable[[], Any]
     name: str = "RecurrentTranslator"
+    aligned_by: str = ""
 
 
 def translator(
@@ -87,6 +99,84 @@ ATTENTIONS: dict[str, Callable[[], Any]] = {
 }
 """Attentions of a decoder of width 6 to an encoder of width 12; in training, some draw."""
 
+HEAD_SCORES: dict[str, Callable[[], layers.ScoreModule]] = {
+    "dot": layers.DotScore,
+    "cosine": lambda: layers.CosineScore(temperature=1.0),
+    "distance": layers.DistanceScore,
+    "bilinear": lambda: layers.BilinearScore(4, 4),
+    "additive": lambda: layers.AdditiveScore(4, 4, 3),
+    "concat": lambda: layers.ConcatScore(4, 4, 3),
+}
+"""Between the vectors of a head, which are 4 wide."""
+
+
+def transformer(
+    *,
+    norm: Any = layers.PreNorm,
+    reach: int | None = None,
+    dropout: float = 0.0,
+    of_source: dict[str, Any] | None = None,
+    of_itself: dict[str, Any] | None = None,
+    attention: Callable[..., Any] = layers.CachedMultiHeadAttention,
+    **options: Any,
+) -> TransformerTranslator:
+    """Make a small Transformer of two layers, 8 wide, with two heads."""
+
+    def made(chosen: dict[str, Any] | None) -> Any:
+        return attention(8, 2, **{name: make() for name, make in (chosen or {}).items()})
+
+    around = partial(norm, 8, dropout=dropout)
+    encoder = layers.TransformerEncoder(
+        layers.EncoderLayer(made(of_itself), layers.FeedForward(8, 6), norm=around)
+        for _ in range(2)
+    )
+    decoder = layers.TransformerDecoder(
+        layers.DecoderLayer(
+            made(of_itself),
+            made(of_source),
+            layers.FeedForward(8, 6),
+            norm=around,
+            reach=reach,
+        )
+        for _ in range(2)
+    )
+    return TransformerTranslator(
+        source_vocab=VOCAB,
+        target_vocab=VOCAB,
+        embed_dim=8,
+        encoder=encoder,
+        decoder=decoder,
+        reach=reach,
+        dropout=dropout,
+        **options,
+    )
+
+
+TRANSFORMERS: dict[str, Callable[[], TransformerTranslator]] = {
+    "plain": transformer,
+    "post": lambda: transformer(norm=layers.PostNorm, tied=True, dropout=0.1),
+    "learned": lambda: transformer(positions=partial(layers.LearnedPositions, 64, 8)),
+    "rotary": lambda: transformer(
+        positions=None, of_itself={"rotate": lambda: partial(rotary.rotary, base=3.0)}
+    ),
+    "shared_keys": lambda: transformer(
+        of_itself={"num_kv_heads": lambda: 1}, of_source={"num_kv_heads": lambda: 1}
+    ),
+    "window": lambda: transformer(reach=1, shared=True, tied=True),
+    "first_layer": lambda: transformer(aligned_by=0),
+    **{
+        name: lambda make=make: transformer(of_itself={"score": make}, of_source={"score": make})
+        for name, make in HEAD_SCORES.items()
+    },
+    **{
+        row.id: lambda row=row: transformer(
+            of_itself={"normalizer": row.make}, of_source={"normalizer": row.make}
+        )
+        for row in NORMALIZERS
+        if row.id != "softmax"
+    },
+}
+
 DECODERS = [
     DecoderCase("gru", translator),  # additive, softmax
     DecoderCase("lstm", lambda: translator(cell="lstm", num_layers=2)),
@@ -131,6 +221,89 @@ DECODERS = [
             lambda make=make: translator(make(), decoder=layers.LuongDecoder),
         )
         for name, make in ATTENTIONS.items()
+    ),
+    *(
+        DecoderCase(
+            f"transformer_{name}",
+            make,
+            name="TransformerTranslator",
+            aligned_by=f"decoder.layers.{0 if name == 'first_layer' else 1}.source_attention",
+        )
+        for name, make in TRANSFORMERS.items()
+    ),
+]
+
+
+@dataclass(frozen=True)
+class LanguageModelCase:
+    """A language model of `VOCAB` tokens; what a token says reaches so many of those behind it."""
+
+    id: str
+    make: Callable[[], Any]
+    reaches: int | None = None
+    name: str = "TransformerLanguageModel"
+
+
+def language_model(
+    *,
+    norm: Any = layers.PreNorm,
+    reach: int | None = None,
+    dropout: float = 0.0,
+    of_itself: dict[str, Any] | None = None,
+    **options: Any,
+) -> TransformerLanguageModel:
+    """Make a small language model of two layers, 8 wide, with two heads."""
+    decoder = layers.TransformerDecoder(
+        layers.DecoderLayer(
+            layers.CachedMultiHeadAttention(
+                8, 2, **{name: make() for name, make in (of_itself or {}).items()}
+            ),
+            None,
+            layers.FeedForward(8, 6),
+            norm=partial(norm, 8, dropout=dropout),
+            reach=reach,
+        )
+        for _ in range(2)
+    )
+    return TransformerLanguageModel(
+        vocab=VOCAB, embed_dim=8, decoder=decoder, dropout=dropout, **options
+    )
+
+
+LANGUAGE_MODELS = [
+    LanguageModelCase("plain", language_model),
+    LanguageModelCase("post", lambda: language_model(norm=layers.PostNorm, tied=True, dropout=0.1)),
+    LanguageModelCase(
+        "learned", lambda: language_model(positions=partial(layers.LearnedPositions, 16, 8))
+    ),
+    LanguageModelCase(
+        "rotary",
+        lambda: language_model(
+            positions=None, of_itself={"rotate": lambda: partial(rotary.rotary, base=3.0)}
+        ),
+    ),
+    LanguageModelCase("shared_keys", lambda: language_model(of_itself={"num_kv_heads": lambda: 1})),
+    LanguageModelCase("window", lambda: language_model(reach=1), reaches=2),
+    LanguageModelCase(
+        "rotary_window",
+        lambda: language_model(
+            positions=None, reach=1, of_itself={"rotate": lambda: rotary.rotary}
+        ),
+        reaches=2,
+    ),
+    # Of scores and normalizers some; the others are those of the same layers above.
+    *(
+        LanguageModelCase(
+            name, lambda name=name: language_model(of_itself={"score": HEAD_SCORES[name]})
+        )
+        for name in ("additive", "distance")
+    ),
+    *(
+        LanguageModelCase(
+            row.id, lambda row=row: language_model(of_itself={"normalizer": row.make})
+        )
+        for row in NORMALIZERS
+        if row.id in ("sparsemax", "sigmoid")
     ),
 ]
 

@@ -9,10 +9,10 @@ from string import ascii_lowercase
 from typing import Any
 
 from regard.interfaces import Pair
+from regard.recipes.translate.architectures import RecurrentSettings
 from regard.recipes.translate.settings import (
     DataSettings,
     DecodingSettings,
-    ModelSettings,
     TranslateSettings,
     TranslationTrainingSettings,
     VocabularySettings,
@@ -60,7 +60,7 @@ def write_pairs(path: Path, pairs: Sequence[Pair]) -> Path:
 TINY = TranslateSettings(
     data=DataSettings(max_len=20),
     vocabulary=VocabularySettings(kind="words", shared=False),
-    model=ModelSettings(embed_dim=32, hidden_dim=32, readout_dim=None, tied=False, dropout=0.0),
+    model=RecurrentSettings(embed_dim=32, hidden_dim=32, readout_dim=None, tied=False, dropout=0.0),
     training=TranslationTrainingSettings(
         epochs=6,
         max_sentences=16,

@@ -1,12 +1,13 @@
-"""Files that are either whole or not there."""
+"""Files and folders that are either whole or not there."""
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replacing"]
+__all__ = ["making", "replacing"]
 
 
 @contextmanager
@@ -28,3 +29,25 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def making(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary folder to fill; it becomes `path` unless the block fails.
+
+    Missing folders above it are made.
+
+    Raises:
+        FileExistsError: something stands at `path`.
+    """
+    target = Path(path)
+    if target.exists() or target.is_symlink():
+        raise FileExistsError(f"{path} exists already")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary.mkdir()
+    try:
+        yield temporary
+        temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

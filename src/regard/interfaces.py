@@ -28,6 +28,7 @@ __all__ = [
     "Hypothesis",
     "Labelled",
     "LabelledBatch",
+    "LanguageModel",
     "Link",
     "Links",
     "Memory",
@@ -215,13 +216,16 @@ class Offers(Protocol):
 
 
 class Predictions(NamedTuple):
-    """What a translator predicts after every real target token, row by row.
+    """What a model predicts after every real token that it writes, row by row.
 
-    `choices` are what the predictions depend on by chance, in training, where anything is drawn.
+    `choices` are what the predictions depend on by chance, in training, where anything is drawn;
+    `expected` what would have been predicted each time from what a draw is expected to find, where
+    that can be said, without a gradient.
     """
 
     logits: Float[Tensor, "tokens vocab"]
     choices: Choices | None = None
+    expected: Float[Tensor, "tokens vocab"] | None = None
 
 
 @runtime_checkable
@@ -230,6 +234,14 @@ class Translator(Protocol):
 
     def predictions(self, source: Tokens, target: Tokens) -> Predictions:
         """Return the logits of the next token after every real target token, padding left out."""
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """What training needs of a model that writes without a source."""
+
+    def predictions(self, text: Tokens) -> Predictions:
+        """Return the logits of the next token after every real token, padding left out."""
 
 
 @runtime_checkable

@@ -10,19 +10,33 @@ import subprocess
 import sys
 import tomllib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+import jaxtyping
 import pytest
 from torch.distributed.run import get_args_parser
 
 from regard.cli.main import main
+from regard.recipes.classify import settings as classify
+from regard.recipes.generate import settings as generate
+from regard.recipes.translate import settings as translate
 from tests.guards.tree import ROOT
 
 PLACEHOLDERS = {"NAME": "recurrent_translator"}
 """What stands in the documentation for whatever a reader chooses."""
+
+PICTURES = ("--heads", "--html", "--png")
+"""Flags that name a file to be written."""
+
+RECIPES: dict[str, Iterable[str]] = {
+    "classify": classify.RECIPES,
+    "generate": generate.RECIPES,
+    "translate": translate.RECIPES,
+}
+"""Those of every kind of training, the first of which is taken if none is named."""
 
 
 class Line(NamedTuple):
@@ -71,9 +85,16 @@ def try_command(
     return f"did not write {', '.join(unwritten)}" if unwritten else None
 
 
+def _run_of(words: list[str]) -> Path:
+    """Return the run directory that a training makes."""
+    named = dict(itertools.pairwise(words))
+    recipe = named.get("--recipe") or next(iter(RECIPES[words[1]]))
+    return Path(named.get("--run") or named.get("--run_directory") or f"runs/{recipe}")
+
+
 def _promised(words: list[str]) -> list[str]:
     """Return the files that a command is asked to write."""
-    return [name for flag, name in itertools.pairwise(words) if flag in ("--html", "--png")]
+    return [name for flag, name in itertools.pairwise(words) if flag in PICTURES]
 
 
 def _regard(words: list[str]) -> Any:
@@ -82,16 +103,25 @@ def _regard(words: list[str]) -> Any:
             interrupt(Path(words[words.index("--run") + 1]))
         elif not {"--help", "--print_config"} & set(words):
             # Documents show several trainings to choose from; a reader does not do them all.
-            shutil.rmtree("runs", ignore_errors=True)
+            shutil.rmtree(_run_of(words), ignore_errors=True)
     if words[:1] == ["compare"] and "--help" not in words:
         shutil.rmtree("runs/comparison", ignore_errors=True)
         # All that are compared otherwise would take a reader too long.
         words = [*words, *(() if "--variants" in words else ("--variants", "bahdanau", "mocha"))]
     if words[:1] == ["bench"] and "--help" not in words:
         words = [*words, "--shrink", "64", "--repeats", "1"]
+    if words[:1] == ["export"]:
+        return _unchecked(words)
     with warnings.catch_warnings():
         # Tests compile nothing; PyTorch's own comparisons say so.
         warnings.filterwarnings("ignore", message="flex_attention called without torch.compile")
+        return main(words)
+
+
+def _unchecked(words: list[str]) -> Any:
+    """Run without type checks, which fix the sizes of an exported program."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(jaxtyping.config, "jaxtyping_disable", True)
         return main(words)
 
 

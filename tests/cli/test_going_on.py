@@ -19,7 +19,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[TranslateSettings]:
     def interrupted(settings: TranslateSettings, run: RunDirectory, *, resume: bool) -> None:
         if not resume:
             plain = json.loads(json.dumps(dataclasses.asdict(settings), default=str))
-            run.create({"system": "translate", "settings": plain}, lambda folder: None)
+            kept = {"system": "translate", "architecture": "recurrent", "settings": plain}
+            run.create(kept, lambda folder: None)
         seen.append(settings)
         raise KeyboardInterrupt
 

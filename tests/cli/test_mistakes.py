@@ -9,7 +9,7 @@ from regard.cli.main import COMMANDS
 
 Refusal = Callable[[list[str]], str]
 TRAIN = ["train", "translate", "--run", "new", "--data.train"]
-NEED_A_RUN = ("classify", "translate", "evaluate", "inspect")
+NEED_A_RUN = ("classify", "translate", "evaluate", "export", "inspect")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,10 @@ def test_a_flag_like_no_other_is_refused_by_every_command(command: str, refusal:
         ("xyzzy", "unknown command xyzzy; see regard --help"),
         ("train", "regard train what? There is: train classify, train translate"),
         ("train translat", "regard train what? There is: train classify, train translate"),
-        ("train translate --recipe wrds", "unknown recipe wrds; there are subwords, words, dates"),
+        (
+            "train translate --recipe wrds",
+            "unknown recipe wrds; there are subwords, transformer,",
+        ),
         ("train translate --recipe", "argument --recipe: expected one argument"),
         ("train translate --model.cell rnn", "--model.cell: expected one of 'gru', 'lstm'; got"),
         ("train translate --model.hidden_dim x", "--model.hidden_dim: expected int; got x"),

@@ -177,6 +177,35 @@ def test_narrower_bias_of_wider_queries() -> None:
     torch.testing.assert_close(fused, wanted, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("autocast", [False, True])
+def test_few_keys_are_learnt_from_in_float32_on_a_cpu(dtype: torch.dtype, autocast: bool) -> None:
+    """Faster there, and nothing is rounded but what comes in and goes out."""
+    tensors = [draws(seed, dtype=dtype)(2, 3, 20, 8).requires_grad_() for seed in range(3)]
+    with kernels.only("inner_product"), torch.autocast("cpu", dtype, enabled=autocast):
+        found = regard.attention(*tensors)
+    exact = [tensor.detach().double().requires_grad_() for tensor in tensors]
+    with kernels.only("reference"):
+        wanted = regard.attention(*exact)
+    assert found.dtype == dtype
+    rounded = {"rtol": 0.6 * torch.finfo(dtype).eps, "atol": 1e-6}
+    torch.testing.assert_close(found.double(), wanted, **rounded)
+    weight = draws(4, dtype=dtype)(*found.shape)
+    gradients = torch.autograd.grad(found, tensors, weight)
+    expected = torch.autograd.grad(wanted, exact, weight.double())
+    for one, other in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(one.double(), other, **rounded)
+
+
+def test_autocast_leaves_double_precision_alone() -> None:
+    tensors = [draws(seed)(2, 20, 8).requires_grad_() for seed in range(3)]
+    with kernels.only("inner_product"), torch.autocast("cpu", torch.bfloat16):
+        found = regard.attention(*tensors)
+    with kernels.only("reference"):
+        wanted = regard.attention(*tensors)
+    torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-12)
+
+
 def explained(*tensors: Tensor, **options: Any) -> dict[str, str]:
     """Return what is said of each kernel."""
     said = kernels.explain(*tensors, **options).splitlines()

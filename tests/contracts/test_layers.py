@@ -11,7 +11,7 @@ from regard import normalizers
 from regard.interfaces import Attends, Memory, Normalizer
 from tests.cases import WIDTH, over
 from tests.drawing import draws
-from tests.layer_cases import LAYERS, LayerCase
+from tests.layer_cases import LAYERS, LayerCase, encoder_layer
 from tests.questions import leaf
 
 LENGTHS = torch.tensor([5, 2, 0, 3])
@@ -122,7 +122,10 @@ DROPPING = {
     "AttentionPooling": partial(layers.AttentionPooling, WIDTH, 3, dropout=0.5),
     "MultiHeadAttentionPooling": partial(layers.MultiHeadAttentionPooling, WIDTH, 2, dropout=0.5),
     "QueryPooling": partial(layers.QueryPooling, WIDTH, WIDTH, dropout=0.5),
-    "EncoderLayer": partial(layers.EncoderLayer, WIDTH, 2, dropout=0.5),
+    "EncoderLayer": partial(encoder_layer, dropout=0.5),
+    "BranchedAttention": partial(
+        layers.BranchedAttention, WIDTH, 2, feedforward_dim=8, feedforward_dropout=0.5
+    ),
     "LastStateAttention": partial(layers.LastStateAttention, WIDTH, 3, dropout=0.5),
 }
 

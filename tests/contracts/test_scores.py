@@ -10,7 +10,7 @@ from regard import scores
 from regard.functional.splitting import split
 from tests.cases import PROJECTIONS, SCORES, WIDTH, ProjectionCase, ScoreCase, over
 from tests.drawing import draws
-from tests.layer_cases import SCORE_MODULES, ScoreModuleCase
+from tests.score_cases import SCORE_MODULES, ScoreModuleCase
 
 LEADING = [(), (2,), (2, 3), (2, 1, 3), (1, 2, 1, 2)]
 

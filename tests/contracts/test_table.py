@@ -17,8 +17,9 @@ from tests.cases import (
     SCORES,
     public_name,
 )
-from tests.layer_cases import LAYERS, SCORE_MODULES
-from tests.model_cases import CLASSIFIERS, DECODERS
+from tests.layer_cases import LAYERS
+from tests.model_cases import CLASSIFIERS, DECODERS, LANGUAGE_MODELS
+from tests.score_cases import SCORE_MODULES
 
 TABLES = {
     "scores": (SCORES, [scores]),
@@ -30,6 +31,7 @@ TABLES = {
     "projections": (PROJECTIONS, [scores, rotary]),
     "layers": (LAYERS, [nn]),
     "decoders": (DECODERS, [models]),
+    "language models": (LANGUAGE_MODELS, [models]),
     "classifiers": (CLASSIFIERS, [models]),
 }
 MODULES = [scores, normalizers, masks, biases, local, monotonic, rotary, nn, models]

@@ -1,7 +1,35 @@
 import pytest
 import torch
 
-from regard.decoding import replace_unknown
+from regard.decoding import Beam, Sampling, WithoutUnknown, force, replace_unknown
+from regard.interfaces import EOS, UNK, StepDecoder
+from tests.decoding.toy_decoder import Text, ToyDecoder, random_rule, replay, tokens_of
+
+SOURCES: list[Text] = [(5, 6, 4, EOS), (4, EOS), (6, 6, EOS)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_unknown_is_not_written(seed: int) -> None:
+    rule = random_rule(seed)
+    decoder, source = WithoutUnknown(ToyDecoder(rule)), tokens_of(SOURCES)
+    assert isinstance(decoder, StepDecoder)
+    drawn = Sampling(20, max_len=6, generator=torch.Generator().manual_seed(seed))
+    with_unknown = [each.tokens for found in drawn(ToyDecoder(rule), source) for each in found]
+    assert any(UNK in tokens for tokens in with_unknown)
+    for search in (drawn, Beam(4, num_best=4, max_len=6)):
+        for text, found in zip(SOURCES, search(decoder, source), strict=True):
+            assert found
+            for each in found:
+                assert UNK not in each.tokens
+                wanted = replay(rule, text, each.tokens, limit=6)
+                assert each.log_prob == pytest.approx(wanted, abs=1e-4)
+                assert each.alignment.shape == (len(each.tokens), len(text))
+
+
+def test_an_unknown_word_cannot_be_forced() -> None:
+    decoder = WithoutUnknown(ToyDecoder(random_rule(0)))
+    with pytest.raises(ValueError, match="nothing can be decoded for sentence 0"):
+        force(decoder, tokens_of(SOURCES[:1]), tokens_of([(4, UNK)]))
 
 
 def test_unknown_becomes_the_most_attended_source_word() -> None:

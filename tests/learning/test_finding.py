@@ -18,6 +18,8 @@ from regard.nn import (
     MultiHeadAttention,
 )
 
+pytestmark = pytest.mark.learning
+
 NUM_SYMBOLS, LONGEST, NUM_TEST, WIDTH = 8, 10, 500, 16
 
 

@@ -13,6 +13,8 @@ from regard.interfaces import Normalizer, Tokens
 from regard.models import ConvolutionalClassifier
 from regard.nn import AdditiveScore, Attention, RecurrentLayers
 
+pytestmark = pytest.mark.learning
+
 
 class Numbers(NamedTuple):
     """Numbers, of which some are told by a mark just before them; where they stand, the answers."""
@@ -153,7 +155,7 @@ def test_sentence_vector_asks_convolutions() -> None:
         batch = pairs(64, generator)
         return F.cross_entropy(model(batch.text), batch.values)
 
-    learn(model, loss, 400, 1e-2)
+    learn(model, loss, 600, 2e-2)
     test = pairs(500, torch.Generator().manual_seed(2))
     with torch.no_grad():
         right = (model(test.text).argmax(dim=1) == test.values).float().mean().item()

@@ -44,7 +44,7 @@ def exact(scored: BilinearScore) -> Tensor:
         probability = likely(FIRST)[first] * likely(KEYS[first])[second]
         log_probs = log_prob_of(0, KEYS[first]) + log_prob_of(1, KEYS[second])
         expected = expected - probability * log_probs / 2
-    return torch.autograd.grad(expected, scored.weight)[0]
+    return torch.autograd.grad(expected, scored.learnt)[0]
 
 
 def read_twice(attention: Any) -> tuple[Tensor, Any]:
@@ -61,39 +61,77 @@ def reinforced(attention: HardAttention, training: Reinforce) -> Tensor:
     log_probs, memory = read_twice(attention)
     choices = attention.choices(memory)
     assert isinstance(choices, Choices)
-    lengths = torch.full((ROWS,), 2)
-    return -log_probs.mean() + training(log_probs.flatten(), lengths, choices)
+    lengths, words = torch.full((ROWS,), 2), torch.arange(2).repeat(ROWS)
+    return -log_probs.mean() + training(log_probs.flatten(), words, lengths, choices)
 
 
 def sampled(scored: BilinearScore, loss: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
     """Return the mean of many gradients of a loss, and its standard error."""
-    gradients = torch.stack([torch.autograd.grad(loss(), scored.weight)[0] for _ in range(REPEATS)])
+    gradients = torch.stack([torch.autograd.grad(loss(), scored.learnt)[0] for _ in range(REPEATS)])
     return gradients.mean(dim=0), gradients.std(dim=0) / REPEATS**0.5
+
+
+def with_baseline(baseline: float, **options: Any) -> Reinforce:
+    """Return a training that takes each of two words to be usually so likely, and stays so."""
+    training = Reinforce(2, entropy_bonus=0.0, **options).double().eval()
+    training.number.fill_(10.0)
+    training.total.fill_(10.0 * baseline)
+    return training
 
 
 @pytest.mark.parametrize("baseline", [0.0, -0.7])
 def test_reinforce_is_unbiased(baseline: float) -> None:
     scored = score()
     attention = HardAttention(scored, soft_share=0.0)
-    training = Reinforce(entropy_bonus=0.0).double().eval()  # whose baseline stays
-    training.baseline.fill_(baseline)
+    training = with_baseline(baseline, discount=1.0)
     mean, error = sampled(scored, lambda: reinforced(attention, training))
     wanted = exact(scored)
     assert wanted.abs().min().item() > 10 * error.max().item()  # a wrong one would be seen
     assert ((mean - wanted).abs() <= 3 * error).all()
 
 
-def test_a_moving_baseline_makes_it_steadier() -> None:
+@pytest.mark.parametrize("discount", [0.0, 0.5])
+def test_a_choice_answers_less_for_words_further_on(discount: float) -> None:
+    """The word predicted from it counts in full, the next one discounted, no earlier one."""
     scored = score()
     attention = HardAttention(scored, soft_share=0.0)
-    moving = Reinforce(entropy_bonus=0.0).double()
+    training = with_baseline(-0.7, discount=discount)
+    mean, error = sampled(scored, lambda: reinforced(attention, training))
+    wanted = torch.zeros((), dtype=torch.float64)
+    for first, second in product(range(3), repeat=2):
+        likely = (FIRST @ scored.weight @ KEYS.T).softmax(dim=-1)[first]
+        likely_then = (KEYS[first] @ scored.weight @ KEYS.T).softmax(dim=-1)[second]
+        words = log_prob_of(0, KEYS[first]), log_prob_of(1, KEYS[second])
+        answered = (words[0] + discount * words[1]) * likely.log() + words[1] * likely_then.log()
+        wanted = wanted - (likely * likely_then).detach() * answered / 2
+    gradient = torch.autograd.grad(wanted, scored.learnt)[0]
+    assert ((mean - gradient).abs() <= 3 * error).all()
+    assert ((mean - exact(scored)).abs() > 3 * error).any()
+
+
+def test_the_baseline_is_what_each_word_has_lately_had() -> None:
+    training = Reinforce(3)
+    choices = Choices(torch.zeros(2, 2), torch.zeros(2, 2))
+    lengths, words = torch.tensor([2, 1]), torch.tensor([0, 1, 0])
+    for _ in range(400):
+        training(torch.tensor([-1.0, -4.0, -1.0]), words, lengths, choices)
+    seen, seldom, never = training.baseline(torch.arange(3)).tolist()
+    assert seen == pytest.approx(-1.0, abs=0.1)
+    assert seldom == pytest.approx(-4.0, abs=0.3)
+    assert never == pytest.approx(-2.0, abs=0.01)  # the mean of the others
+    for _ in range(400):
+        training(torch.tensor([-3.0, -4.0, -3.0]), words, lengths, choices)
+    assert training.baseline(torch.tensor([0])).item() == pytest.approx(-3.0, abs=0.1)
+
+
+def test_moving_baselines_make_it_steadier() -> None:
+    scored = score()
+    attention = HardAttention(scored, soft_share=0.0)
+    moving = Reinforce(2, entropy_bonus=0.0).double()
     for _ in range(30):
         reinforced(attention, moving)
-    log_probs = read_twice(attention)[0].mean().item()
-    assert moving.baseline.item() == pytest.approx(log_probs, abs=0.1)
-    none = Reinforce(entropy_bonus=0.0).double().eval()
     _, steady = sampled(scored, lambda: reinforced(attention, moving))
-    _, unsteady = sampled(scored, lambda: reinforced(attention, none))
+    _, unsteady = sampled(scored, lambda: reinforced(attention, with_baseline(0.0)))
     assert (steady < 0.8 * unsteady).all()
 
 
@@ -105,8 +143,9 @@ def test_the_entropy_is_rewarded() -> None:
     assert choices is not None
     lengths = torch.tensor([2, 1] * (ROWS // 2))
     real = torch.arange(2) < lengths.unsqueeze(1)
+    words = torch.arange(2).expand(ROWS, 2)[real]
     with_bonus, without = (
-        Reinforce(entropy_bonus=bonus).double()(log_probs[real], lengths, choices)
+        Reinforce(2, entropy_bonus=bonus).double()(log_probs[real], words, lengths, choices)
         for bonus in (0.3, 0.0)
     )
     wanted = -0.3 * choices.entropy[real].mean()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from regard.nn import RecurrentEncoder, RecurrentLayers, scan
-from regard.nn.recurrent import gru_step, lstm_step
+from regard.nn.cells import gru_step, lstm_step
 from tests.drawing import draws
 from tests.questions import leaf
 

@@ -169,7 +169,7 @@ def test_nothing_is_linked_to_nothing(system: TranslationSystem) -> None:
 
 
 def looking(*weights: list[float]) -> Translation:
-    return Translation("", 0.0, [], [], torch.tensor(weights), 0)
+    return Translation("", 0.0, [], [], torch.tensor(weights), 0, [])
 
 
 def test_entropy_is_the_mean_over_all_tokens() -> None:
@@ -190,5 +190,5 @@ def test_who_looks_at_no_source_token_looks_nowhere_widely() -> None:
 
 
 def test_of_no_token_the_entropy_is_nothing() -> None:
-    assert alignment_entropy([Translation("", 0.0, [], [], torch.zeros(0, 0), 0)]) == 0
+    assert alignment_entropy([Translation("", 0.0, [], [], torch.zeros(0, 0), 0, [])]) == 0
     assert alignment_entropy([]) == 0

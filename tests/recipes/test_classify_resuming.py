@@ -1,6 +1,5 @@
 """A classifier whose training was stopped ends with the figures it would have had."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -95,7 +94,6 @@ def test_a_killed_training_resumes_to_the_same_end(
         text=True,
         check=False,
         cwd=Path(__file__).parents[2],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not (run / "model.safetensors").exists()

@@ -9,37 +9,17 @@ from typing import Any, get_args
 
 import pyarrow as pa
 import pytest
-import torch
 from pyarrow import parquet
-from torch.nn import functional as F
 
-from regard.data.encoding import collate, encode_pairs
 from regard.data.files import DataError
 from regard.interfaces import Pair
-from regard.recipes.translate.model import NORMALIZERS, SCORES, make_model
+from regard.recipes.choices import NORMALIZERS, SCORES
+from regard.recipes.translate.architectures import AttentionName
+from regard.recipes.translate.model import make_model
 from regard.recipes.translate.parts import load_pairs, load_splits, make_tokenizers
-from regard.recipes.translate.settings import AttentionName, DataSettings, TranslateSettings
-from regard.training.translation import predictions
-from tests.toy_language import make_pairs, tiny, write_pairs
-
-PAIRS = make_pairs(40)
-
-
-def loss_before_and_after_a_step(settings: TranslateSettings) -> tuple[float, float]:
-    tokenizers = make_tokenizers(settings.vocabulary, PAIRS)
-    model = make_model(settings, *(tokenizer.vocab_size for tokenizer in tokenizers))
-    batch = collate(encode_pairs(PAIRS, *tokenizers).pairs)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    losses = []
-    for _ in range(2):
-        found, following = predictions(model, batch)
-        loss = F.cross_entropy(found.logits, following)
-        optimizer.zero_grad()
-        loss.backward()
-        assert all(part.grad is not None for part in model.parameters())
-        optimizer.step()
-        losses.append(loss.item())
-    return losses[0], losses[1]
+from regard.recipes.translate.settings import DataSettings
+from tests.recipes.learning import PAIRS, loss_before_and_after_a_step
+from tests.toy_language import tiny, write_pairs
 
 
 @pytest.mark.parametrize("score", SCORES)
@@ -97,7 +77,7 @@ def test_a_shared_vocabulary_is_one_for_both_sides() -> None:
     assert source.tokens("haus house") == ["haus", "house"]
 
 
-@pytest.mark.parametrize("score", ["dot", "scaled_dot", "cosine"])
+@pytest.mark.parametrize("score", ["dot", "scaled_dot", "cosine", "distance"])
 def test_a_score_that_needs_equal_widths_says_so(score: str) -> None:
     with pytest.raises(ValueError, match=r"set model\.encoder_dim to half of"):
         make_model(tiny(model={"score": score, "encoder_dim": 32}), 10, 10)

@@ -1,6 +1,5 @@
 """A training that was stopped, wherever and however, ends with the figures it would have had."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -100,7 +99,6 @@ def test_a_killed_training_resumes_to_the_same_end(
         text=True,
         check=False,
         cwd=Path(__file__).parents[2],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not (run / "model.safetensors").exists()

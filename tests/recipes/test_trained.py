@@ -222,7 +222,7 @@ def test_a_model_is_judged_by_the_search_of_its_settings(
 
     def translate(texts: list[str], search: Any) -> list[Any]:
         searches.append(search)
-        return [[Translation("a", 0.0, [], [], torch.zeros(0, 0), 0)] for _ in texts]
+        return [[Translation("a", 0.0, [], [], torch.zeros(0, 0), 0, [])] for _ in texts]
 
     monkeypatch.setattr(system, "translate", translate)
     decoding = {"beam_size": 3, "length_penalty": 0.2, "coverage_penalty": 0.3}

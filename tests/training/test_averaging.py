@@ -191,6 +191,22 @@ def test_no_step_waits_for_the_device() -> None:
     assert average.state_dict() == {"latest_update_step": 3}
 
 
+@pytest.mark.parametrize("num_averaged", [1, 2, 3, 5])
+def test_the_mean_of_the_last_epochs_is_validated(tmp_path: Path, num_averaged: int) -> None:
+    fitted = Fitted(tmp_path, average_epochs=num_averaged)
+    ends = fitted.watcher.trained[NUM_BATCHES - 1 :: NUM_BATCHES]
+    assert len(ends) == EPOCHS
+    for epoch, seen in enumerate(fitted.watcher.validated):
+        first = min(epoch, max(0, EPOCHS - num_averaged))
+        averaged = ends[first : epoch + 1]
+        mean = {
+            name: torch.stack([each[name].double() for each in averaged]).mean(dim=0)
+            for name in ends[0]
+        }
+        assert_same(seen, mean)
+    assert_same(copied(fitted.module), fitted.watcher.validated[-1])
+
+
 @pytest.mark.parametrize("decay", [0.5, 0.99])
 def test_the_decay_rises_to_what_was_asked_for(decay: float) -> None:
     decays = [decay_at(step, decay) for step in range(2_000)]

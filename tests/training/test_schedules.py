@@ -2,7 +2,7 @@ import pytest
 
 from regard.training.schedules import Schedule, schedule
 
-NAMES: list[Schedule] = ["constant", "linear"]
+NAMES: list[Schedule] = ["constant", "linear", "inverse_sqrt"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -29,3 +29,12 @@ def test_a_linear_rate_falls_evenly_to_zero() -> None:
 def test_training_may_end_while_it_still_warms_up() -> None:
     factor = schedule("linear", warmup_steps=8, num_steps=4)
     assert [factor(step) for step in range(4)] == [0.125, 0.25, 0.375, 0.5]
+
+
+def test_an_inverse_square_root_is_that_of_vaswani_and_others() -> None:
+    """Their eq. 3, whose peak is that of the step where the warm-up ends."""
+    width, warmup = 64, 10
+    factor = schedule("inverse_sqrt", warmup_steps=warmup, num_steps=1)
+    for step in range(1, 100):
+        wanted = width**-0.5 * min(step**-0.5, step * warmup**-1.5)
+        assert factor(step - 1) * (width * warmup) ** -0.5 == pytest.approx(wanted, rel=1e-12)

@@ -1,7 +1,5 @@
 """What is minimised: the cross-entropy of every target token but the first, and of no padding."""
 
-import math
-
 import pytest
 import torch
 from torch import nn
@@ -9,7 +7,8 @@ from torch import nn
 from regard.data.encoding import collate
 from regard.interfaces import BOS, EOS, TranslationBatch
 from regard.models import RecurrentTranslator
-from regard.nn import BilinearScore, HardAttention, LuongDecoder
+from regard.nn import BahdanauDecoder, BilinearScore, HardAttention, LuongDecoder
+from regard.training.reinforce import Reinforce
 from regard.training.settings import TrainingSettings
 from regard.training.translation import TranslationTraining, predictions, teacher_forced_loss
 
@@ -62,13 +61,52 @@ def test_choices_are_rewarded() -> None:
     attention = HardAttention(BilinearScore(512, 1024), soft_share=0.0)
     decoder = LuongDecoder(attention, embed_dim=6, context_dim=1024, hidden_dim=512)
     model = RecurrentTranslator(source_vocab=10, target_vocab=10, embed_dim=6, decoder=decoder)
-    batch, weight = collate(PAIRS), attention.score.weight
+    batch, weight = collate(PAIRS), attention.score.learnt
     found, following = predictions(model, batch)
     loss = nn.functional.cross_entropy(found.logits, following)
     assert torch.autograd.grad(loss, weight, allow_unused=True) == (None,)
-    training = TranslationTraining(model, TrainingSettings(), num_batches=1)
+    reinforce = Reinforce(num_words=10)
+    training = TranslationTraining(model, TrainingSettings(), num_batches=1, reinforce=reinforce)
     training.log = lambda *args, **options: None  # there is no trainer who would listen
     training.training_step(batch, 0).backward()
     assert weight.grad is not None
     assert weight.grad.abs().max().item() > 0
-    assert training.reinforce.baseline.item() == pytest.approx(-0.1 * math.log(10), abs=0.05)
+    # Less what was expected, there is next to nothing left of how hard the words are.
+    torch.testing.assert_close(
+        reinforce.baseline(following), torch.zeros(len(following)), rtol=0.0, atol=0.1
+    )
+
+
+def test_what_would_be_predicted_from_all_that_is_expected_is_predicted_too() -> None:
+    """One target token, so that the first draw is the only one."""
+    attention = HardAttention(BilinearScore(512, 1024), soft_share=0.0)
+    decoder = LuongDecoder(attention, embed_dim=6, context_dim=1024, hidden_dim=512)
+    model = RecurrentTranslator(source_vocab=10, target_vocab=10, embed_dim=6, decoder=decoder)
+    batch = collate([([5, 6, EOS], [BOS, 7])])
+    drawn, _ = predictions(model, batch)
+    attention.soft_share = 1.0
+    softly, _ = predictions(model, batch)
+    assert drawn.expected is not None
+    assert not drawn.expected.requires_grad
+    assert softly.expected is None
+    torch.testing.assert_close(drawn.expected, softly.logits.detach(), rtol=1e-5, atol=1e-6)
+    assert (drawn.logits - drawn.expected).abs().max().item() > 1e-4
+
+
+def test_nothing_is_expected_where_the_state_knows_the_choice() -> None:
+    attention = HardAttention(BilinearScore(512, 1024), soft_share=0.0)
+    decoder = BahdanauDecoder(attention, embed_dim=6, context_dim=1024, hidden_dim=512)
+    model = RecurrentTranslator(source_vocab=10, target_vocab=10, embed_dim=6, decoder=decoder)
+    drawn, _ = predictions(model, collate(PAIRS))
+    assert drawn.choices is not None
+    assert drawn.expected is None
+
+
+def test_choices_that_nothing_rewards_are_refused() -> None:
+    attention = HardAttention(BilinearScore(512, 1024), soft_share=0.0)
+    decoder = LuongDecoder(attention, embed_dim=6, context_dim=1024, hidden_dim=512)
+    model = RecurrentTranslator(source_vocab=10, target_vocab=10, embed_dim=6, decoder=decoder)
+    training = TranslationTraining(model, TrainingSettings(), num_batches=1)
+    training.log = lambda *args, **options: None
+    with pytest.raises(TypeError, match=r"draws what it reads: give reinforce=Reinforce\(\)"):
+        training.training_step(collate(PAIRS), 0)

@@ -1,5 +1,6 @@
 """`regard data`."""
 
+from itertools import islice
 from pathlib import Path
 from textwrap import shorten
 
@@ -7,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from regard.cli.parser import Parser
+from regard.cli.parser import Parser, UsageError
 from regard.data.labelled_splits import LabelledSplits
 from regard.data.named import KNOWN, NamedSet, find_named, load_named
 from regard.data.named_labelled import (
@@ -15,6 +16,8 @@ from regard.data.named_labelled import (
     NamedLabelledSet,
     load_named_labelled,
 )
+from regard.data.named_plain import KNOWN_PLAIN, NamedPlainSet, load_named_plain
+from regard.data.plain_splits import PlainSplits
 from regard.data.splits import Splits
 
 __all__ = ["run"]
@@ -24,11 +27,16 @@ DESCRIPTION = """Show the data sets known by name; with a name, its size and a s
   regard data
   regard data dates
   regard data movie-reviews
+  regard data python-reference
   regard data multi30k --folder multi30k/ --source en --target de"""
 
 SHOWN = 300  # characters of a text
 
-ALL_KNOWN: dict[str, NamedSet | NamedLabelledSet] = {**KNOWN, **KNOWN_LABELLED}
+ALL_KNOWN: dict[str, NamedSet | NamedLabelledSet | NamedPlainSet] = {
+    **KNOWN,
+    **KNOWN_LABELLED,
+    **KNOWN_PLAIN,
+}
 
 
 def run(words: list[str]) -> int:
@@ -46,6 +54,10 @@ def run(words: list[str]) -> int:
     find_named(given.name, ALL_KNOWN)
     if given.name in KNOWN_LABELLED:
         console.print(_labelled(load_named_labelled(given.name, given.folder)))
+    elif given.name in KNOWN_PLAIN:
+        if given.folder is not None:
+            raise UsageError(f"{given.name} comes with Python and takes no --folder")
+        console.print(_plain(load_named_plain(given.name)))
     else:
         splits = load_named(given.name, given.folder, source=given.source, target=given.target)
         console.print(_pairs(splits))
@@ -76,6 +88,16 @@ def _labelled(splits: LabelledSplits) -> Table:
             Text(", ".join(sample.labels)),
             Text(shorten(sample.text, SHOWN)),
         )
+    return table
+
+
+def _plain(splits: PlainSplits) -> Table:
+    table = Table("split", "texts", "characters", "beginning")
+    for name, text in zip(splits._fields, splits, strict=True):
+        if text is not None:
+            num_characters = sum(map(len, text.pieces))
+            beginning = shorten("".join(islice(text.pieces, 20)), SHOWN)
+            table.add_row(name, f"{len(text.texts):,}", f"{num_characters:,}", Text(beginning))
     return table
 
 

@@ -53,7 +53,7 @@ def run(words: list[str]) -> int:
 def _draw(folder: Path, exact: float, readings: list[Reading]) -> Path:
     """Write a picture of each reading, and a page with all of them."""
     for number, reading in enumerate(readings, start=1):
-        draw(reading.translation, folder / f"alignment-{number}.png")
+        draw(alignment_of(reading.translation), folder / f"alignment-{number}.png")
     page = folder / "report.html"
     examples = [
         report.Example(

@@ -10,10 +10,14 @@ from rich.console import Console
 from regard.cli.figures import confusion_table, figures_table
 from regard.cli.parser import Parser, UsageError
 from regard.data.links import read_links
+from regard.data.plain_text import read_plain
 from regard.interfaces import Pair
 from regard.recipes.classify import parts as classify_parts
 from regard.recipes.classify.settings import ClassifySettings
 from regard.recipes.classify.system import ClassificationSystem
+from regard.recipes.generate import parts as generate_parts
+from regard.recipes.generate.settings import GenerateSettings
+from regard.recipes.generate.system import GenerationSystem
 from regard.recipes.run import load_as, read_settings
 from regard.recipes.translate import parts as translate_parts
 from regard.recipes.translate.alignments import alignment_figures
@@ -30,12 +34,14 @@ DESCRIPTION = """Score a trained run on its own data, or on other data.
   regard evaluate runs/subwords --pairs other/test      (test.de and test.en in other/)
   regard evaluate runs/subwords --pairs other/test --links other/test.links
   regard evaluate runs/ngram --texts other.csv
+  regard evaluate runs/characters --texts other.txt
 
 Of a translator: perplexity, teacher-forced, and BLEU twice: sacreBLEU with its signature, and over
 lowercased words and punctuation marks, for comparison with published figures on Multi30k; how
 widely it looks at the source; and with --links the alignment error rate against known word links.
 Of a classifier: accuracy, macro F1, the expected calibration error, and which classes it
-confuses."""
+confuses. Of a language model: perplexity, by its own tokens, and bits per character, which can be
+compared between vocabularies."""
 
 
 def run(words: list[str]) -> int:
@@ -45,6 +51,8 @@ def run(words: list[str]) -> int:
     settings = read_settings(RunDirectory(given.run))
     if isinstance(settings, ClassifySettings):
         title, scores = _of_classifier(given, settings)
+    elif isinstance(settings, GenerateSettings):
+        title, scores = _of_generator(given, settings)
     else:
         title, scores = _of_translator(given, settings)
     if given.json:
@@ -76,7 +84,9 @@ def _parser() -> Parser:
         "2?1 (possible)",
     )
     parser.add_argument(
-        "--texts", type=Path | None, help="of a classifier: other texts, as --data.train takes them"
+        "--texts",
+        type=Path | None,
+        help="of a classifier or language model: other texts, as --data.train takes them",
     )
     parser.add_argument(
         "--folder", type=Path | None, help="where the run's data lies now, if it has moved"
@@ -129,6 +139,24 @@ def _of_classifier(given: Any, settings: ClassifySettings) -> tuple[str, dict[st
     from regard.recipes.classify.train import evaluate_classifier
 
     return title, evaluate_classifier(system, encode_corpus(texts, system.encoder, system.labels))
+
+
+def _of_generator(given: Any, settings: GenerateSettings) -> tuple[str, dict[str, Any]]:
+    flags = ("pairs", "links", "beam", "length_penalty", "coverage_penalty", "folder")
+    _refuse(given, "language model", *flags)
+    system = load_as(GenerationSystem, given.run, device=given.device)
+    if given.texts is not None:
+        title, text = str(given.texts), read_plain(given.texts)
+    else:
+        splits = generate_parts.load_splits(settings.data)
+        title, chosen = given.split, getattr(splits, given.split)
+        if chosen is None:
+            raise UsageError(f"{given.run} was trained without a test text; score other --texts")
+        text = chosen
+    # Imported here: it brings in Lightning, which mistakes need not wait for.
+    from regard.recipes.generate.train import evaluate_text
+
+    return title, evaluate_text(system, text, settings)
 
 
 def _of_translator(given: Any, settings: TranslateSettings) -> tuple[str, dict[str, Any]]:

@@ -13,12 +13,14 @@ MOST_CLASSES = 12
 
 ROWS = (
     ("texts", "texts", "{:,}"),
+    ("characters", "characters", "{:,}"),
     ("accuracy", "accuracy", "{:.2f} %"),
     ("macro_f1", "F1, mean over the classes", "{:.2f} %"),
     ("micro_f1", "F1 over all labels", "{:.2f} %"),
     ("calibration_error", "expected calibration error", "{:.2f} %"),
     ("loss", "cross-entropy (nats)", "{:.3f}"),
     ("perplexity", "perplexity, teacher-forced", "{:.2f}"),
+    ("bits_per_character", "bits per character", "{:.3f}"),
     ("left_out", "pairs too long for the two", "{:,}"),
     ("tokenised_bleu", "BLEU, lowercased and tokenised", "{:.2f}"),
     ("bleu", "sacreBLEU", "{:.2f}"),

@@ -2,7 +2,9 @@
 
 import math
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -10,16 +12,19 @@ from rich.table import Table
 from rich.text import Text
 
 from regard.cli.figures import kept_figures
+from regard.cli.heads import draw_all, require_heads
 from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import alignment_of, cut_notice, shaded
+from regard.cli.pictures import alignment_of, attention_of, check_picture, cut_notice, shaded
 from regard.decoding import Beam
 from regard.inspection import report
+from regard.inspection.head_weights import HeadWeights
 from regard.inspection.labels import token_label
 from regard.inspection.statistics import coverage, entropy, most_attended
 from regard.inspection.terminal import HeatMap, Shades
 from regard.recipes.classify.system import ClassificationSystem
-from regard.recipes.run import load, read_settings
-from regard.recipes.translate.system import Translation, TranslationSystem
+from regard.recipes.generate.system import GenerationSystem, TextLook
+from regard.recipes.run import System, load, read_settings
+from regard.recipes.translate.system import Translation
 from regard.training.run_directory import RunDirectory
 
 __all__ = ["run"]
@@ -28,13 +33,17 @@ DESCRIPTION = """Look into a run: what it is and what it scores; with sentences,
 
   regard inspect runs/subwords
   regard inspect runs/subwords "ein mann mit einem hut ." --html alignment.html
+  regard inspect runs/transformer "ein mann mit einem hut ." --heads heads.png
   regard inspect runs/ngram "what a wonderful film" --html shades.html
+  regard inspect runs/characters "The class" --layer 0 --head 2
 
 With a translator, for each word that is written: the source word it looked at most, with its
 weight, and the entropy of the row in nats (0 looks at one word alone). Coverage is how much
 attention a source word got in total; one near 0 may not have been translated. What looks beyond the
 last word is left out. With a classifier, the text is shaded by how much each word counted, and the
-entropy says how widely."""
+entropy says how widely. With a language model, where each token that it reads looks among those up
+to itself, and how many bits it took to expect it. Of any Transformer, --heads draws where every
+head of every layer looks; of several texts, into a file for each."""
 
 
 def run(words: list[str]) -> int:
@@ -45,30 +54,96 @@ def run(words: list[str]) -> int:
     parser.add_argument(
         "--beam", type=int | None, help="of a translator: hypotheses at once, 5 if not given"
     )
+    parser.add_argument(
+        "--layer", type=int | None, help="of a language model: which, from 0 or the end (-1)"
+    )
+    parser.add_argument(
+        "--head", type=int | None, help="of a language model: which, from 0; else their mean"
+    )
     parser.add_device()
     parser.add_argument("--html", type=Path | None, help="write the pictures to a page")
+    parser.add_argument(
+        "--heads",
+        type=Path | None,
+        help="of a Transformer: draw all heads of all layers to a .png, .svg or .pdf file",
+    )
     given = parser.parse_words(words)
-    require_text(given.text)
-    if given.html is not None and not given.text:
-        raise UsageError("--html needs texts to look into")
+    _check(given)
     console = Console(highlight=False)
     if not given.text:
         _print_run(console, RunDirectory(given.run))
         return 0
     system = load(given.run, device=given.device)
-    examples: list[report.Example] | list[report.TextExample]
-    if isinstance(system, ClassificationSystem):
-        if given.beam is not None:
-            raise UsageError(f"{given.run} holds a classifier, which --beam is not for")
-        examples = _looks(console, system, given.text)
-    else:
-        examples = _alignments(
-            console, system, given.text, given.beam if given.beam is not None else 5
-        )
+    if given.heads is not None:
+        require_heads(system, given.run)
+    examples = _examples(console, system, given)
     if given.html is not None:
         report.save(report.Report(str(given.run), examples), given.html)
         console.print(f"wrote {given.html}", markup=False, soft_wrap=True)
     return 0
+
+
+def _check(given: Any) -> None:
+    require_text(given.text)
+    for flag in ("html", "heads"):
+        if given[flag] is not None and not given.text:
+            raise UsageError(f"--{flag} needs texts to look into")
+    check_picture(given.heads, "--heads")
+
+
+def _examples(
+    console: Console, system: System, given: Any
+) -> Sequence[report.Example | report.TextExample]:
+    """Print where the system looks in each text, and draw it; return the same for a page."""
+    examples: Sequence[report.Example | report.TextExample]
+    heads: Iterable[tuple[str, list[HeadWeights]]]  # read where they are drawn alone
+    if isinstance(system, ClassificationSystem):
+        _refuse(given, "classifier", "beam", "layer", "head")
+        examples = _looks(console, system, given.text)
+        heads = ((text, system.heads(text)) for text in given.text)
+    elif isinstance(system, GenerationSystem):
+        _refuse(given, "language model", "beam")
+        layer = -1 if given.layer is None else given.layer
+        looks = [system.look(text, layer=layer, head=given.head) for text in given.text]
+        examples = _readings(console, given.text, looks)
+        heads = ((text, system.heads(text)) for text in given.text)
+    else:
+        _refuse(given, "translator", "layer", "head")
+        beam = Beam(given.beam if given.beam is not None else 5)
+        found = [best for best, *_ in system.translate(given.text, beam)]
+        examples = _alignments(console, given.text, found)
+        pairs = zip(given.text, found, strict=True)
+        heads = ((f"{text} → {best.text}", system.heads(text, best)) for text, best in pairs)
+    if given.heads is not None:
+        draw_all(console, heads, given.heads)
+    return examples
+
+
+def _refuse(given: Any, kind: str, *flags: str) -> None:
+    for flag in flags:
+        if given[flag] is not None:
+            raise UsageError(f"{given.run} holds a {kind}, which --{flag} is not for")
+
+
+def _readings(console: Console, texts: list[str], looks: list[TextLook]) -> list[report.Example]:
+    for look in looks:
+        console.print(HeatMap(attention_of(look)))
+        table = Table("token", "bits", "looked most at", "weight", "entropy")
+        best = most_attended(look.weights).tolist()
+        spread = entropy(look.weights).tolist()
+        for at, (token, bits) in enumerate(zip(look.tokens, look.surprise.tolist(), strict=True)):
+            table.add_row(
+                Text(token_label(token)),
+                f"{bits:.2f}" if at else "",
+                Text(token_label(look.tokens[best[at]])),
+                f"{float(look.weights[at, best[at]]):.2f}",
+                f"{spread[at]:.2f}",
+            )
+        console.print(table)
+    return [
+        report.Example(attention_of(look), source=text)
+        for text, look in zip(texts, looks, strict=True)
+    ]
 
 
 def _looks(
@@ -87,9 +162,8 @@ def _looks(
 
 
 def _alignments(
-    console: Console, system: TranslationSystem, texts: list[str], beam_size: int
+    console: Console, texts: list[str], found: list[Translation]
 ) -> list[report.Example]:
-    found = [best for best, *_ in system.translate(texts, Beam(beam_size))]
     for number, translation in enumerate(found, start=1):
         if translation.num_cut:
             print(cut_notice(number, translation), file=sys.stderr)

@@ -27,7 +27,10 @@ COMMANDS = (
     _Command("train translate", "learn to translate from parallel text", "train_translate"),
     _Command("compare translate", "which attention should I use?", "compare_translate"),
     _Command("translate", "translate text, and show the alignment", "translate"),
+    _Command("train generate", "learn to write from plain text", "train_generate"),
+    _Command("generate", "continue text, and show where the model looked", "generate"),
     _Command("evaluate", "score a trained run", "evaluate"),
+    _Command("export", "write a run to files that run without Regard", "export"),
     _Command("inspect", "look into a run: settings, figures, attention", "inspect"),
     _Command("catalogue", "every mechanism, with formula and source", "catalogue"),
     _Command("bench", "how fast attention is here, against what others have", "bench"),
@@ -57,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.name is None or error.name.startswith("regard"):
             raise
         package = error.name.partition(".")[0]
-        print(f"regard: this needs {package}: pip install 'regard[train,plot]'", file=sys.stderr)
+        extras = "export" if package.startswith(("onnx", "ctranslate2")) else "train,plot"
+        print(f"regard: this needs {package}: pip install 'regard[{extras}]'", file=sys.stderr)
         return 2
 
 

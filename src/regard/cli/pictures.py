@@ -2,15 +2,29 @@
 
 import sys
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from regard.cli.parser import UsageError
 from regard.data.encoders import Span
 from regard.inspection.alignment import Alignment
+from regard.inspection.head_weights import HeadWeights
 from regard.inspection.shading import ShadedText, percentage
 from regard.recipes.classify.system import Look
+from regard.recipes.generate.system import TextLook
 from regard.recipes.translate.system import Translation
 
-__all__ = ["alignment_of", "cut_notice", "draw", "shaded"]
+__all__ = [
+    "alignment_of",
+    "attention_of",
+    "check_picture",
+    "cut_notice",
+    "draw",
+    "draw_heads",
+    "numbered",
+    "shaded",
+]
 
 LONGEST_UNREAD = 500  # characters
 
@@ -22,6 +36,11 @@ def alignment_of(translation: Translation) -> Alignment:
         source=translation.source_tokens,
         target=translation.target_tokens,
     )
+
+
+def attention_of(look: TextLook) -> Alignment:
+    """Return what there is to draw of where the tokens of a text looked among each other."""
+    return Alignment(look.weights, source=look.tokens, target=look.tokens, title=look.title)
 
 
 def shaded(look: Look) -> ShadedText:
@@ -56,13 +75,47 @@ def cut_notice(number: int, translation: Translation) -> str:
     return f"regard: line {number}: the last {translation.num_cut} tokens were not read"
 
 
-def draw(translation: Translation, path: Path) -> None:
-    """Draw the alignment to a picture file; say so on stderr where a font lacks a character."""
+def check_picture(path: Path | None, flag: str = "--png") -> None:
+    """Refuse a picture that cannot be drawn, before anything is done for it.
+
+    Args:
+        flag: by which it was asked for.
+
+    Raises:
+        UsageError: its name has another ending.
+    """
+    if path is not None and path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise UsageError(f"{flag} writes .png, .svg or .pdf; got {path}")
+
+
+def numbered(path: Path, number: int, total: int) -> Path:
+    """Return where one of several pictures is drawn."""
+    return path if total == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def draw(alignment: Alignment, path: Path) -> None:
+    """Draw an alignment to a picture file; say so on stderr where a font lacks a character."""
     # Imported here: it brings in matplotlib, which nothing else needs.
     from regard.inspection.plots import save
 
+    with _said_of(path):
+        save(alignment, path)
+
+
+def draw_heads(attentions: Sequence[HeadWeights], path: Path, title: str) -> None:
+    """Draw all heads to a picture file; say so on stderr where a font lacks a character."""
+    # Imported here, as above.
+    from regard.inspection.heads import save
+
+    with _said_of(path):
+        save(attentions, path, title)
+
+
+@contextmanager
+def _said_of(path: Path) -> Iterator[None]:
+    """Say on stderr what is warned of while a picture is drawn."""
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
-        save(alignment_of(translation), path)
+        yield
     for note in noted:
         print(f"regard: {path}: {note.message}", file=sys.stderr)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import alignment_of, cut_notice, draw
+from regard.cli.pictures import alignment_of, check_picture, cut_notice, draw, numbered
 from regard.cli.reading import read_texts
 from regard.decoding import Beam, Sampling, Search
 from regard.decoding.lengths import LENGTH_PENALTY
@@ -50,7 +50,7 @@ def run(words: list[str]) -> int:
             print(cut_notice(number, translations[0]), file=sys.stderr)
         _print(texts[number - 1], translations, given)
         if given.png and translations[0].target_tokens:
-            draw(translations[0], _numbered(given.png, number, len(texts)))
+            draw(alignment_of(translations[0]), numbered(given.png, number, len(texts)))
     return 0
 
 
@@ -132,8 +132,7 @@ def _check(given: Any) -> None:
     if given.file is not None and given.text:
         raise UsageError("give sentences or --file, not both")
     _check_search(given)
-    if given.png is not None and given.png.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise UsageError(f"--png writes .png, .svg or .pdf; got {given.png}")
+    check_picture(given.png)
     if given.json and given.alignment:
         raise UsageError("--json holds the alignments already; leave out --alignment")
 
@@ -187,7 +186,3 @@ def _as_json(text: str, translations: list[Translation]) -> dict[str, Any]:
             for translation in translations
         ],
     }
-
-
-def _numbered(path: Path, number: int, total: int) -> Path:
-    return path if total == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")

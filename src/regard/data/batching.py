@@ -110,18 +110,30 @@ class BatchSampler:
     epoch the same; where that does not work out, batches are halved. Ranks get batches of similar
     length at the same time, since they wait for each other. With `seed=None` nothing is shuffled.
 
+    What makes a step together is the same for n ranks as for one that accumulates n batches.
+
+    Args:
+        accumulated: batches of each rank that make a step together.
+
     Raises:
         ValueError: if `rank` does not exist, or ranks cannot have as many batches each.
     """
 
     def __init__(
-        self, num_examples: int, plan: Plan, *, seed: int | None, rank: int = 0, num_ranks: int = 1
+        self,
+        num_examples: int,
+        plan: Plan,
+        *,
+        seed: int | None,
+        rank: int = 0,
+        num_ranks: int = 1,
+        accumulated: int = 1,
     ) -> None:
         if not 0 <= rank < num_ranks:
             raise ValueError(f"rank must be from 0 to num_ranks - 1 = {num_ranks - 1}, got {rank}")
         self.epoch = 0
         self._num_examples, self._plan, self._seed = num_examples, plan, seed
-        self._rank, self._num_ranks = rank, num_ranks
+        self._rank, self._num_ranks, self._accumulated = rank, num_ranks, accumulated
         self._num_batches = len(self.batches())
 
     def set_epoch(self, epoch: int) -> None:
@@ -135,14 +147,12 @@ class BatchSampler:
         rng = None if self._seed is None else random.Random(f"{self._seed}, epoch {self.epoch}")
         if rng:
             rng.shuffle(order)
-        batches = _halve_until_divisible(self._plan(order), self._num_ranks)
-        steps = [
-            batches[first : first + self._num_ranks]
-            for first in range(0, len(batches), self._num_ranks)
-        ]
+        together = self._num_ranks * self._accumulated
+        batches = _halve_until_divisible(self._plan(order), together)
+        steps = [batches[first : first + together] for first in range(0, len(batches), together)]
         if rng:
             rng.shuffle(steps)
-        return [step[self._rank] for step in steps]
+        return [batch for step in steps for batch in step[self._rank :: self._num_ranks]]
 
     def __len__(self) -> int:
         return self._num_batches
@@ -154,8 +164,8 @@ def _halve_until_divisible(batches: list[list[int]], divisor: int) -> list[list[
         batch = batches[largest]
         if len(batch) == 1:
             raise ValueError(
-                f"{len(batches)} batches of one cannot be shared evenly among {divisor} ranks;"
-                " use larger batches or fewer ranks"
+                f"{len(batches)} batches of one cannot be shared evenly among {divisor} ranks "
+                "(or batches to accumulate); use larger batches, or fewer ranks"
             )
         middle = len(batch) // 2
         batches[largest : largest + 1] = [batch[:middle], batch[middle:]]

@@ -1,10 +1,7 @@
 """Encoded texts in a file that is mapped into memory: a corpus may be larger than memory."""
 
-import os
-import tempfile
-import weakref
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +13,7 @@ from regard.data.encoding import EncodedLabelled
 from regard.data.files import DataError, StrPath
 from regard.data.labelled import LabelledText
 from regard.data.labels import Labels
+from regard.data.spool import chunks, lasts_with, spooled
 from regard.interfaces import Labelled
 
 __all__ = ["Corpus", "encode_corpus"]
@@ -40,16 +38,17 @@ def encode_corpus(
     Raises:
         DataError: if a text cannot be used, or a label does not stand in the training text.
     """
-    handle, path = tempfile.mkstemp(prefix="regard-", suffix=".arrow", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file, pa.ipc.new_file(file, _SCHEMA) as writer:
-            for chunk in _chunks(texts):
+    with spooled(".arrow", folder) as path:
+        with Path(path).open("wb") as file, pa.ipc.new_file(file, _SCHEMA) as writer:
+            for chunk in chunks(
+                texts,
+                lambda row: len(row.text),
+                max_characters=_CHARACTERS_AT_ONCE,
+                max_items=_TEXTS_AT_ONCE,
+            ):
                 writer.write_batch(_encode(chunk, encoder, labels, texts.name))
         corpus = Corpus(path, labels)
-    except BaseException:
-        _remove(path, os.getpid())
-        raise
-    weakref.finalize(corpus, _remove, path, os.getpid())
+    lasts_with(corpus, path)
     return corpus
 
 
@@ -127,22 +126,3 @@ class _Lists:
 
 def _joined(arrays: list[NDArray[np.int32]]) -> NDArray[np.int32]:
     return np.concatenate([np.empty(0, np.int32), *arrays])
-
-
-def _chunks(texts: Iterable[Labelled]) -> Iterator[list[Labelled]]:
-    chunk: list[Labelled] = []
-    num_characters = 0
-    for row in texts:
-        chunk.append(row)
-        num_characters += len(row.text)
-        if len(chunk) == _TEXTS_AT_ONCE or num_characters >= _CHARACTERS_AT_ONCE:
-            yield chunk
-            chunk, num_characters = [], 0
-    if chunk:
-        yield chunk
-
-
-def _remove(path: StrPath, owner: int) -> None:
-    # A forked process that makes batches inherits the corpus, but not the file.
-    if os.getpid() == owner:
-        Path(path).unlink(missing_ok=True)

@@ -8,13 +8,14 @@ from regard.decoding.forced import force
 from regard.decoding.greedy_search import greedy
 from regard.decoding.sampling import sample
 from regard.decoding.search import Beam, Sampling, Search
-from regard.decoding.unknown import replace_unknown
+from regard.decoding.unknown import WithoutUnknown, replace_unknown
 
 __all__ = [
     "Beam",
     "Constrained",
     "Sampling",
     "Search",
+    "WithoutUnknown",
     "beam_search",
     "diverse_beam_search",
     "force",

@@ -1,9 +1,41 @@
 """Words for the tokens a vocabulary does not know."""
 
-from jaxtyping import Float
+from typing import Generic
+
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["replace_unknown"]
+from regard.interfaces import UNK, State, StepDecoder, Tokens
+
+__all__ = ["WithoutUnknown", "replace_unknown"]
+
+
+class WithoutUnknown(Generic[State]):
+    """A step decoder that writes what another one would, but never `UNK`.
+
+    It is for text without a source whose words could take the place of unknown ones.
+    Log-probabilities are the other's own.
+    """
+
+    def __init__(self, decoder: StepDecoder[State]) -> None:
+        self._decoder = decoder
+
+    def start(self, source: Tokens) -> State:
+        return self._decoder.start(source)
+
+    def step(
+        self, state: State, token: Int[Tensor, " rows"]
+    ) -> tuple[Float[Tensor, "rows vocab"], State]:
+        log_probs, state = self._decoder.step(state, token)
+        ids = torch.arange(log_probs.shape[1], device=log_probs.device)
+        return log_probs.masked_fill(ids == UNK, -torch.inf), state
+
+    def reorder(self, state: State, index: Int[Tensor, " rows"]) -> State:
+        return self._decoder.reorder(state, index)
+
+    def alignment(self, state: State) -> Float[Tensor, "rows source"]:
+        return self._decoder.alignment(state)
 
 
 def replace_unknown(

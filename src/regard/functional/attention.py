@@ -171,7 +171,7 @@ def broadcasts_to(shape: torch.Size, target: torch.Size) -> bool:
     if len(shape) > len(target):
         return False
     return all(
-        have in (1, want) for have, want in zip(reversed(shape), reversed(target), strict=False)
+        have in (want, 1) for have, want in zip(reversed(shape), reversed(target), strict=False)
     )
 
 

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from regard.functional.exported import for_onnx
 from regard.functional.precision import at_least_float32
 from regard.functional.splitting import compared, comparison, splits_into
 from regard.interfaces import Split
@@ -141,11 +142,12 @@ def inverse_distance(
     tensor([[1.0000, 0.5000]])
     """
     _check_same_width(query, key)
-    distances = torch.cdist(
-        at_least_float32(query),
-        at_least_float32(key),
-        compute_mode="donot_use_mm_for_euclid_dist",
-    )
+    wide_query, wide_key = at_least_float32(query), at_least_float32(key)
+    if for_onnx():  # which has no operator for it
+        differences = wide_query.unsqueeze(-2) - wide_key.unsqueeze(-3)
+        distances = differences.square().sum(dim=-1).sqrt()
+    else:
+        distances = torch.cdist(wide_query, wide_key, compute_mode="donot_use_mm_for_euclid_dist")
     return (1 / (1 + distances)).to(query.dtype)
 
 

@@ -2,37 +2,41 @@
 
 import math
 import os
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from regard.files import replacing
 from regard.inspection.alignment import Alignment
 from regard.inspection.fonts import fonts_for
 from regard.inspection.labels import printable, shorten, token_label
 from regard.inspection.palette import ON_LIGHT
+from regard.inspection.picture_files import SUFFIXES, save_figure
 
-__all__ = ["SUFFIXES", "draw", "draw_cells", "save", "token_labels"]
+__all__ = [
+    "COLOURS",
+    "SUFFIXES",
+    "draw",
+    "draw_bar",
+    "draw_cells",
+    "draw_mesh",
+    "save",
+    "token_labels",
+]
 
-SUFFIXES = (".pdf", ".png", ".svg")
-"""The kinds of picture files that `save` writes."""
+COLOURS = ListedColormap(ON_LIGHT, name="regard")
+"""From weight 0 to weight 1."""
 
 _MAX_LABEL = 24
 _MAX_TITLE = 120
 _MAX_UPRIGHT = 2
 _FONT_SIZE = 10
-_DOTS_PER_INCH = 160
 # More outlines than this would hide the colours and swell the file.
 _MAX_OUTLINED = 20_000
-_COLOURS = ListedColormap(ON_LIGHT, name="regard")
 
 # Lengths in inches.
 _CELL = 0.3
@@ -67,7 +71,7 @@ def draw(alignment: Alignment) -> Figure:
     _name_columns(axes, source, frame.step, text)
     _name_rows(axes, target, frame.step, text)
     bar = (frame.left + frame.width + _BAR_GAP, frame.top, _BAR_WIDTH, frame.bar_height)
-    _draw_bar(figure, figure.add_axes(frame.part(*bar)), mesh)
+    draw_bar(figure, figure.add_axes(frame.part(*bar)), mesh)
     return figure
 
 
@@ -117,23 +121,8 @@ def save(alignment: Alignment, path: str | os.PathLike[str]) -> None:
     Raises:
         ValueError: `path` ends in another suffix.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ValueError(
-            f"cannot save a picture as {os.fspath(path)!r}: its name must end in "
-            f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
-        )
-    figure = draw(alignment)
-    if suffix != ".svg":
-        _warn_of_missing_glyphs(alignment)
-    with replacing(path) as temporary, _reproducible_and_quiet():
-        figure.savefig(
-            temporary,
-            format=suffix[1:],
-            dpi=_DOTS_PER_INCH,
-            bbox_inches="tight",
-            metadata=_metadata(suffix, printable(alignment.title)),
-        )
+    tokens = map(token_label, (*alignment.source, *alignment.target))
+    save_figure(draw(alignment), path, title=printable(alignment.title), shown="".join(tokens))
 
 
 def token_labels(tokens: Sequence[str]) -> list[str]:
@@ -145,19 +134,31 @@ def draw_cells(axes: Axes, alignment: Alignment) -> QuadMesh:
     """Draw a square for every weight, the first target token at the top."""
     num_cells = alignment.weights.numel()
     outlined = num_cells <= _MAX_OUTLINED
-    mesh = axes.pcolormesh(
-        alignment.rows(),
-        cmap=_COLOURS,
+    mesh = draw_mesh(axes, alignment.rows(), outlined=outlined)
+    axes.invert_yaxis()
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    return mesh
+
+
+def draw_mesh(axes: Axes, *grid: Any, outlined: bool) -> QuadMesh:
+    """Draw weights in their colours: rows of them, after the edges of their cells, if given."""
+    return axes.pcolormesh(
+        *grid,
+        cmap=COLOURS,
         vmin=0,
         vmax=1,
         edgecolors="white" if outlined else "none",
         linewidth=0.5 if outlined else 0,
         rasterized=not outlined,
     )
-    axes.invert_yaxis()
+
+
+def draw_bar(figure: Figure, axes: Axes, colours: ScalarMappable) -> None:
+    """Draw what the colours mean."""
+    figure.colorbar(colours, cax=axes, ticks=[0, 0.5, 1], label="weight")
+    axes.tick_params(length=0, labelsize=_FONT_SIZE - 2)
     axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    return mesh
 
 
 def _name_columns(axes: Axes, labels: Sequence[str], step: int, text: dict[str, Any]) -> None:
@@ -170,35 +171,3 @@ def _name_columns(axes: Axes, labels: Sequence[str], step: int, text: dict[str, 
 
 def _name_rows(axes: Axes, labels: Sequence[str], step: int, text: dict[str, Any]) -> None:
     axes.set_yticks([index + 0.5 for index in range(0, len(labels), step)], labels[::step], **text)
-
-
-def _draw_bar(figure: Figure, axes: Axes, mesh: QuadMesh) -> None:
-    figure.colorbar(mesh, cax=axes, ticks=[0, 0.5, 1], label="weight")
-    axes.tick_params(length=0, labelsize=_FONT_SIZE - 2)
-    axes.spines[:].set_visible(False)
-
-
-def _warn_of_missing_glyphs(alignment: Alignment) -> None:
-    tokens = map(token_label, (*alignment.source, *alignment.target))
-    missing = fonts_for("".join([printable(alignment.title), *tokens])).missing
-    if missing:
-        warnings.warn(
-            f"no installed font has {' '.join(missing)}; the picture shows boxes instead. "
-            "Install a font that has them, or save as .svg.",
-            stacklevel=3,
-        )
-
-
-@contextmanager
-def _reproducible_and_quiet() -> Iterator[None]:
-    """Keep text as text, the same picture the same bytes, and missing glyphs to one warning."""
-    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "regard"}
-    with rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        yield
-
-
-def _metadata(suffix: str, title: str) -> dict[str, Any]:
-    """Return what to write beside the picture: its title, and no date."""
-    undated = {".pdf": {"CreationDate": None}, ".png": {}, ".svg": {"Date": None}}
-    return {"Title": title, **undated[suffix]}

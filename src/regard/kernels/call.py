@@ -82,7 +82,17 @@ def take_apart(
     normalizer: Normalizer,
 ) -> Call:
     """Project query and key where the score can be taken apart."""
+    mask = _without_window(mask, query)
     parts = split(score, query, key)
     if parts is None:
         return Call(query, key, value, score, bias, mask, normalizer)
     return Call(parts.query, parts.key, value, parts.compare, bias, mask, normalizer)
+
+
+def _without_window(mask: Tensor | Window | None, query: Tensor) -> Tensor | Window | None:
+    """Leave out a window that hides nothing: a single query, as in decoding, is the last."""
+    if not isinstance(mask, Window) or mask.before is not None:
+        return mask
+    query_len: int | torch.SymInt = query.shape[-2]
+    is_single = isinstance(query_len, int) and query_len == 1  # sizes may stand for any
+    return mask.mask if is_single else mask

@@ -6,6 +6,8 @@ from regard.models.ngram_classifier import NgramClassifier
 from regard.models.recurrent_classifier import RecurrentClassifier
 from regard.models.recurrent_translator import RecurrentTranslator
 from regard.models.transformer_classifier import TransformerClassifier
+from regard.models.transformer_language_model import TransformerLanguageModel
+from regard.models.transformer_translator import TransformerTranslator
 
 __all__ = [
     "ConvolutionalClassifier",
@@ -14,4 +16,6 @@ __all__ = [
     "RecurrentClassifier",
     "RecurrentTranslator",
     "TransformerClassifier",
+    "TransformerLanguageModel",
+    "TransformerTranslator",
 ]

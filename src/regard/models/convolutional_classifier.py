@@ -16,6 +16,7 @@ from regard.functional import masks
 from regard.functional.normalizers import softmax
 from regard.interfaces import Normalizer, Tokens
 from regard.nn.attention_pooling import AttentionPooling, QueryPooling
+from regard.nn.dropout import Dropout
 from regard.nn.embedding import word_embedding
 from regard.nn.pooling import MaxPooling, MeanPooling, Pooling
 from regard.nn.recurrent import RecurrentLayers
@@ -78,7 +79,7 @@ class ConvolutionalClassifier(nn.Module):
 
         self.poolings = nn.ModuleList(made() for _ in widths)
         self.output = nn.Linear(channels * len(widths), num_outputs)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, text: Tokens) -> Float[Tensor, "batch outputs"]:
         """Return the logits of each text; an empty one has those of a pooled vector of 0."""

@@ -4,15 +4,17 @@ Yang et al. 2016 (Hierarchical Attention Networks for Document Classification).
 """
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from regard.functional import masks
 from regard.interfaces import EOS, PAD, Tokens
 from regard.nn.attention_pooling import AttentionPooling
+from regard.nn.dropout import Dropout
 from regard.nn.embedding import word_embedding
 from regard.nn.pooling import Pooling, check_pooled_width
 from regard.nn.recurrent import RecurrentLayers
@@ -61,16 +63,16 @@ class HierarchicalClassifier(nn.Module):
         self.words = _Level(embed_dim, hidden_dim, cell, word_pooling)
         self.sentences = _Level(self.words.pooling.output_dim, hidden_dim, cell, sentence_pooling)
         self.output = nn.Linear(self.sentences.pooling.output_dim, num_outputs)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, text: Tokens) -> Float[Tensor, "batch outputs"]:
         """Return the logits of each text; one without a word has those of a pooled vector of 0."""
-        sentences = _sentences(text)
-        vectors = [
-            self.words(self.dropout(self.embedding(group.ids)), group.lengths)
-            for group in _groups(sentences)
-        ]
-        documents, counts = self._documents(sentences, vectors)
+        if torch.compiler.is_exporting():
+            documents, counts = self._exported_documents(text)
+        else:
+            sentences = _sentences(text)
+            vectors = [self._vectors(group.ids, group.lengths) for group in _groups(sentences)]
+            documents, counts = self._documents(sentences, vectors)
         pooled = self.sentences(self.dropout(documents), counts)
         logits: Tensor = self.output(self.dropout(pooled))
         return logits
@@ -91,6 +93,21 @@ class HierarchicalClassifier(nn.Module):
         shares = torch.zeros_like(of_words)
         shares[sentences.origins] = of_words[sentences.origins] * of_their_sentence
         return shares.view(text.ids.shape)
+
+    def _vectors(
+        self, ids: Int[Tensor, "sentences length"], lengths: Int[Tensor, " sentences"]
+    ) -> Float[Tensor, "sentences width"]:
+        """Return what is read of each sentence."""
+        vectors: Tensor = self.words(self.dropout(self.embedding(ids)), lengths)
+        return vectors
+
+    def _exported_documents(
+        self, text: Tokens
+    ) -> tuple[Float[Tensor, "batch sentences width"], Int[Tensor, " batch"]]:
+        """Read all sentences in one group: a program has no loop over groups."""
+        ids, lengths = _grid(text)
+        vectors = self._vectors(ids.flatten(0, 1), lengths.flatten())
+        return vectors.unflatten(0, lengths.shape), (lengths > 0).sum(dim=1)
 
     def _documents(
         self, sentences: "_Sentences", vectors: list[Tensor]
@@ -211,3 +228,42 @@ def _groups(sentences: _Sentences) -> Iterator[_Group]:
         ids = sentences.ids.new_full((len(lengths), int(lengths.max())), PAD)
         ids[rows, places] = sentences.ids[words]
         yield _Group(ids, lengths, rows, places, sentences.origins[words])
+
+
+def _grid(
+    text: Tokens,
+) -> tuple[Int[Tensor, "batch sentences length"], Int[Tensor, "batch sentences"]]:
+    """Give each sentence a row, those of a text one below the other, as many for each text.
+
+    Return their words, padded to the longest sentence, and how many each has: 0 where a text has no
+    more sentences.
+    """
+    batch, length = text.ids.shape
+    position = torch.arange(length, device=text.ids.device)
+    real = masks.padding(text.lengths.to(position.device), length).squeeze(1)
+    words = real & (text.ids != EOS)
+    begins = words & ~F.pad(words, (1, 0))[:, :-1]
+    sentence = (begins.cumsum(dim=1) - 1).clamp(min=0)
+    start = torch.zeros_like(sentence).scatter_add(1, sentence, begins * position)
+    place = position - start.gather(1, sentence)
+    num_sentences = _at_least_two(begins.sum(dim=1).max())
+    longest = _at_least_two((words * (place + 1)).max())
+    # What is no word goes behind all rows, and is cut off.
+    num_rows = batch * num_sentences
+    row = num_sentences * torch.arange(batch, device=position.device).unsqueeze(1) + sentence
+    row = torch.where(words, row, num_rows)
+    grid = text.ids.new_full((num_rows + 1, longest), PAD)
+    grid = grid.index_put((row, torch.where(words, place, 0)), text.ids)
+    sizes = torch.zeros_like(grid[:, 0]).scatter_add(0, row.flatten(), words.flatten().to(grid))
+    shape = batch, num_sentences
+    return grid[:-1].view(*shape, longest), sizes[:-1].view(shape)
+
+
+def _at_least_two(size: Int[Tensor, ""]) -> int:
+    """Return a size that is in the data, which a program has as an unknown.
+
+    It would not be one program for sizes 0 and 1 and all others.
+    """
+    unknown = cast(int, size.clamp(min=2).item())
+    torch._check(unknown >= 2)  # noqa: SLF001  public, as its documentation says
+    return unknown

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from regard.interfaces import Tokens
 from regard.nn.attention_pooling import AttentionPooling
+from regard.nn.dropout import Dropout
 from regard.nn.embedding import word_embedding
 from regard.nn.pooling import Pooling, check_pooled_width
 from regard.nn.recurrent import RecurrentLayers
@@ -64,7 +65,7 @@ class RecurrentClassifier(nn.Module):
         self.pooling = AttentionPooling(states_dim, 50) if pooling is None else pooling
         check_pooled_width(self.pooling, states_dim)
         self.output = nn.Linear(self.pooling.output_dim, num_outputs)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, text: Tokens) -> Float[Tensor, "batch outputs"]:
         """Return the logits of each text; an empty one has those of a pooled vector of 0."""

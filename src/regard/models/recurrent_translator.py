@@ -15,6 +15,7 @@ from regard.functional import masks
 from regard.interfaces import PAD, Draws, Memory, Offers, Predictions, Tokens
 from regard.nn.attention import Attention
 from regard.nn.decoders import BahdanauDecoder, DecoderState, Reading, RecurrentDecoder
+from regard.nn.dropout import Dropout
 from regard.nn.recurrent import RecurrentLayers
 from regard.nn.scores import AdditiveScore
 
@@ -72,7 +73,7 @@ class RecurrentTranslator(nn.Module):
                 "tied output embeddings need a readout of the width of the embeddings, "
                 f"{embed_dim}; got {decoder.features_dim}"
             )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.source_embedding = nn.Embedding(source_vocab, embed_dim, padding_idx=PAD)
         self.encoder = encoder
         self.target_embedding = nn.Embedding(target_vocab, embed_dim, padding_idx=PAD)
@@ -103,9 +104,15 @@ class RecurrentTranslator(nn.Module):
         # Readout and vocabulary are the widest maps by far: only real tokens pay for them.
         logits = self._logits(known.at(real))
         attention = self.decoder.attention
-        return Predictions(
-            logits, attention.choices(memory) if isinstance(attention, Draws) else None
-        )
+        choices = attention.choices(memory) if isinstance(attention, Draws) else None
+        if choices is None or not self.decoder.looks_last:
+            return Predictions(logits, choices)
+        with torch.no_grad():
+            likely = attention.weights(known.reading.query, memory).to(memory.value.dtype)
+            expected = known.reading._replace(context=likely @ memory.value, features=None)
+            return Predictions(
+                logits, choices, self._logits(_Known(expected, known.embedded).at(real))
+            )
 
     def step(
         self, state: DecoderState, token: Int[Tensor, " batch"]

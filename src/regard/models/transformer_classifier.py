@@ -3,8 +3,7 @@
 Vaswani et al. 2017 (the encoder); Devlin et al. 2019 (a token in front that stands for the text).
 """
 
-import math
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -13,8 +12,11 @@ from torch import Tensor, nn
 from regard.functional import masks
 from regard.interfaces import PAD, Tokens
 from regard.nn.attention_pooling import AttentionPooling
+from regard.nn.dropout import Dropout
+from regard.nn.norms import PreNorm
 from regard.nn.pooling import Pooling, check_pooled_width
-from regard.nn.transformer import EncoderLayer
+from regard.nn.positions import LearnedPositions, SinusoidPositions
+from regard.nn.transformer import TransformerEncoder
 
 __all__ = ["TransformerClassifier"]
 
@@ -32,7 +34,7 @@ class TransformerClassifier(nn.Module):
         dropout: on embeddings, in each layer and on what is pooled.
 
     Source: Vaswani et al. 2017, section 3; Devlin et al. 2019, section 3.
-    Differs: layers are normalised first (see `EncoderLayer`), and the embeddings, drawn with
+    Differs: layers are normalised first (see `PreNorm`), and the embeddings, drawn with
     deviation 1, are not scaled. With a vocabulary of 10,000 words, one output and all else as it is
     there are 1,693,569 parameters.
 
@@ -56,12 +58,17 @@ class TransformerClassifier(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab, embed_dim, padding_idx=PAD)
-        self.positions = nn.Embedding(max_len, embed_dim) if positions == "learned" else None
-        self.layers = nn.ModuleList(
-            EncoderLayer(embed_dim, num_heads, feedforward_dim=feedforward_dim, dropout=dropout)
-            for _ in range(num_layers)
+        self.positions = (
+            LearnedPositions(max_len, embed_dim) if positions == "learned" else SinusoidPositions()
         )
-        self.norm = nn.LayerNorm(embed_dim)
+        self.encoder = TransformerEncoder.plain(
+            embed_dim,
+            num_layers=num_layers,
+            num_heads=num_heads,
+            feedforward_dim=4 * embed_dim if feedforward_dim is None else feedforward_dim,
+            norm=PreNorm,
+            dropout=dropout,
+        )
         self.first: nn.Parameter | None = None
         self.pooling: Pooling | None = None
         if pooling == "first":
@@ -71,7 +78,7 @@ class TransformerClassifier(nn.Module):
             check_pooled_width(self.pooling, embed_dim)
         pooled_dim = embed_dim if self.pooling is None else self.pooling.output_dim
         self.output = nn.Linear(pooled_dim, num_outputs)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, text: Tokens) -> Float[Tensor, "batch outputs"]:
         """Return the logits of each text.
@@ -80,10 +87,7 @@ class TransformerClassifier(nn.Module):
             ValueError: a text is longer than there are learnt positions.
         """
         sequence, mask = self._embed(text)
-        sequence = self.dropout(sequence)
-        for layer in self.layers:
-            sequence = layer(sequence, mask)
-        read = self.norm(sequence)
+        read = self.encoder(self.dropout(sequence), mask)
         pooled = read[:, 0] if self.pooling is None else self.pooling(read, _lengths(text))
         logits: Tensor = self.output(self.dropout(pooled))
         return logits
@@ -97,53 +101,24 @@ class TransformerClassifier(nn.Module):
         sequence, mask = self._embed(text)
         if self.pooling is None:
             return self._of_first_token(sequence, mask)
-        for layer in self.layers:
-            sequence = layer(sequence, mask)
-        weights = self.pooling.weights(self.norm(sequence), _lengths(text))
+        weights = self.pooling.weights(self.encoder(sequence, mask), _lengths(text))
         return weights.squeeze(1).float()
 
     def _of_first_token(self, sequence: Tensor, mask: Tensor) -> Float[Tensor, "batch length"]:
-        *before, last = cast(list[EncoderLayer], list(self.layers))
-        for layer in before:
-            sequence = layer(sequence, mask)
-        normed = last.attention_norm(sequence)
-        heads: Tensor = last.attention.weights(normed[:, :1], normed, normed, mask=mask)
+        heads = self.encoder.last_weights(sequence, mask, rows=[0])
         of_words = heads.float().mean(dim=1)[:, 0, 1:]
         total = of_words.sum(dim=-1, keepdim=True)
         return of_words / total.masked_fill(total == 0, 1)
 
     def _embed(self, text: Tokens) -> tuple[Tensor, Tensor]:
         """Return what the layers read, a vector in front where there is one, and whom they may."""
-        embedded = self.embedding(text.ids)
-        embedded = embedded + self._positions(embedded)
+        embedded = self.positions(self.embedding(text.ids))
         lengths = _lengths(text)
         if self.first is not None:
-            first = self.first.expand(len(embedded), 1, -1)
+            first = self.first.expand(embedded.shape[0], 1, -1)
             embedded, lengths = torch.cat([first, embedded], dim=1), lengths + 1
         return embedded, masks.padding(lengths, embedded.shape[1])
-
-    def _positions(
-        self, embedded: Float[Tensor, "batch length embed"]
-    ) -> Float[Tensor, "length embed"]:
-        _, length, embed_dim = embedded.shape
-        if self.positions is None:
-            return _sinusoids(length, embed_dim, embedded)
-        if length > self.positions.num_embeddings:
-            raise ValueError(
-                f"there are {self.positions.num_embeddings} learnt positions (max_len); got a text "
-                f"of {length} tokens. Cut it, or use sinusoids, which have no end."
-            )
-        learnt: Tensor = self.positions.weight[:length]
-        return learnt
 
 
 def _lengths(text: Tokens) -> Tensor:
     return text.lengths.to(text.ids.device)
-
-
-def _sinusoids(length: int, width: int, like: Tensor) -> Float[Tensor, "length width"]:
-    """Return sines, then cosines, of positions at falling frequencies (Vaswani et al., 3.5)."""
-    half = (width + 1) // 2
-    frequency = torch.exp(torch.arange(half, device=like.device) * (-math.log(10000.0) / half))
-    angles = torch.arange(length, device=like.device).unsqueeze(1) * frequency
-    return torch.cat([angles.sin(), angles.cos()], dim=-1)[:, :width].to(like.dtype)

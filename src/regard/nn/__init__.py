@@ -7,14 +7,18 @@ from regard.nn.attention_pooling import (
     MultiHeadAttentionPooling,
     QueryPooling,
 )
+from regard.nn.branched import BranchedAttention
 from regard.nn.coverage import CoverageAttention
 from regard.nn.decoders import BahdanauDecoder, LuongDecoder
+from regard.nn.dropout import Dropout
 from regard.nn.hard import HardAttention, MarginalAttention
 from regard.nn.local import LocalAttention, LocalMonotonicAttention
 from regard.nn.monotonic import MonotonicAttention
-from regard.nn.multihead import MultiHeadAttention
+from regard.nn.multihead import CachedMultiHeadAttention, MultiHeadAttention
 from regard.nn.normalizers import Entmax, StraightThroughGumbel
+from regard.nn.norms import PostNorm, PreNorm
 from regard.nn.pooling import LastPooling, MaxPooling, MeanPooling, Pooling
+from regard.nn.positions import LearnedPositions, SinusoidPositions
 from regard.nn.readouts import MaxoutReadout, TanhReadout
 from regard.nn.recurrent import RecurrentEncoder, RecurrentLayers
 from regard.nn.scores import (
@@ -28,7 +32,13 @@ from regard.nn.scores import (
     ScaledDotScore,
     ScoreModule,
 )
-from regard.nn.transformer import EncoderLayer
+from regard.nn.transformer import (
+    DecoderLayer,
+    EncoderLayer,
+    FeedForward,
+    TransformerDecoder,
+    TransformerEncoder,
+)
 
 __all__ = [
     "AdditiveScore",
@@ -36,16 +46,22 @@ __all__ = [
     "AttentionPooling",
     "BahdanauDecoder",
     "BilinearScore",
+    "BranchedAttention",
+    "CachedMultiHeadAttention",
     "ConcatScore",
     "CosineScore",
     "CoverageAttention",
+    "DecoderLayer",
     "DistanceScore",
     "DotScore",
+    "Dropout",
     "EncoderLayer",
     "Entmax",
+    "FeedForward",
     "HardAttention",
     "LastPooling",
     "LastStateAttention",
+    "LearnedPositions",
     "LocalAttention",
     "LocalMonotonicAttention",
     "LocationScore",
@@ -58,11 +74,16 @@ __all__ = [
     "MultiHeadAttention",
     "MultiHeadAttentionPooling",
     "Pooling",
+    "PostNorm",
+    "PreNorm",
     "QueryPooling",
     "RecurrentEncoder",
     "RecurrentLayers",
     "ScaledDotScore",
     "ScoreModule",
+    "SinusoidPositions",
     "StraightThroughGumbel",
     "TanhReadout",
+    "TransformerDecoder",
+    "TransformerEncoder",
 ]

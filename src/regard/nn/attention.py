@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from regard import kernels
 from regard.functional.normalizers import softmax
 from regard.interfaces import Memory, Normalizer
+from regard.nn.dropout import Dropout
 from regard.nn.scores import ScoreModule
 
 __all__ = ["Attention", "MemoryAttention", "autocast", "check_one_query", "dropped", "left_behind"]
@@ -23,7 +24,7 @@ class MemoryAttention(nn.Module):
         super().__init__()
         self.score = score
         self.normalizer = normalizer
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def memory(
         self,

@@ -8,8 +8,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from regard.interfaces import DecoderAttention, Memory
+from regard.nn.cells import gru_step, lstm_step
+from regard.nn.dropout import Dropout
 from regard.nn.readouts import MaxoutReadout, TanhReadout
-from regard.nn.recurrent import gru_step, lstm_step
 
 __all__ = [
     "BahdanauDecoder",
@@ -107,7 +108,7 @@ class RecurrentSteps(nn.Module):
         self.gates_of_below = nn.ModuleList(
             nn.Linear(hidden_dim, width) for _ in range(num_layers - 1)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,
@@ -154,6 +155,9 @@ class RecurrentDecoder(nn.Module):
     Args:
         features_dim: width of what the next word is predicted from.
     """
+
+    looks_last: bool
+    """Whether a step's state is the same, whatever the step then finds."""
 
     def __init__(
         self,
@@ -218,6 +222,8 @@ class BahdanauDecoder(RecurrentDecoder):
     next word is predicted from s_i (theirs from s_{i-1}), and the GRU is PyTorch's, whose reset
     gate weakens U h, not h; layers may be more than one.
     """
+
+    looks_last = False
 
     def __init__(
         self,
@@ -291,6 +297,8 @@ class LuongDecoder(RecurrentDecoder):
     Differs: the first states are tanh of a linear map of the encoder's final ones, which may have
     another width.
     """
+
+    looks_last = True
 
     def __init__(
         self,

@@ -132,9 +132,14 @@ class MarginalAttention(Attention):
         alternatives of 0 and equal shares.
         """
         weights = at_least_float32(self.weights(query, memory))
-        num_found = min(self.num_alternatives, weights.shape[-1])
-        found, key = weights.topk(num_found, dim=-1)
-        rows = torch.arange(len(key), device=key.device).view(-1, 1, 1)
+        key_len, num_found = weights.shape[-1], self.num_alternatives
+        if torch.compiler.is_exporting():  # as many for every number of keys
+            found, key = F.pad(weights, (0, num_found)).topk(num_found, dim=-1)
+            key = key.clamp(max=key_len - 1)
+        else:
+            num_found = min(num_found, key_len)
+            found, key = weights.topk(num_found, dim=-1)
+        rows = torch.arange(key.shape[0], device=key.device).view(-1, 1, 1)
         value = memory.value[rows, key] * (found > 0).unsqueeze(-1)
         if num_found == 0:  # without keys, there is one alternative: nothing
             value, found = F.pad(value, (0, 0, 0, 1)), F.pad(found, (0, 1))

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from regard.functional import monotonic
+from regard.functional import masks, monotonic
 from regard.functional.normalizers import softmax
 from regard.functional.precision import at_least_float32
 from regard.interfaces import Memory
@@ -33,8 +33,8 @@ class MonotonicAttention(nn.Module):
 
     Source: Raffel et al. 2017, section 2.4, and Chiu & Raffel 2018, section 2.3, for any score. The
     energy of the first has a vector of a length of its own: see `regard.monotonic`.
-    Cost: in training, that of the scores for all keys; else that of the keys it passes. An exported
-    program is for one number of keys.
+    Cost: in training, and in an exported program, that of the scores for all keys; else that of the
+    keys it passes.
 
     Raises:
         ValueError: `chunk_len` is not positive, or there are chunks without a score, or a score
@@ -159,7 +159,12 @@ class MonotonicAttention(nn.Module):
             looked_at = memory.key[rows.unsqueeze(-1), keys]
             return self._energies(query[rows], looked_at).squeeze(-2)
 
-        position = monotonic.search(energy, before, lengths)
+        if torch.compiler.is_exporting():  # looks at all keys: a program has no loop over some
+            energies = self._energies(query, memory.key).squeeze(-2)
+            real = masks.padding(lengths, energies.shape[-1]).squeeze(-2)
+            position = monotonic.hard(energies, before, real)
+        else:
+            position = monotonic.search(energy, before, lengths)
         chunk = monotonic.chunk(position, lengths, chunk_len=self.chunk_len)
         if self.chunk_score is None:
             return chunk, chunk.mask.to(query.dtype), position
@@ -184,7 +189,8 @@ def _at(
 ) -> Float[Tensor, "batch chunk width"]:
     if vectors.shape[1] == 0:  # where there are no keys, nothing is weighed
         return vectors.new_zeros(*position.shape, vectors.shape[-1])
-    return vectors[torch.arange(len(vectors), device=vectors.device).unsqueeze(-1), position]
+    rows = torch.arange(vectors.shape[0], device=vectors.device).unsqueeze(-1)
+    return vectors[rows, position]
 
 
 def _before(query: Tensor, memory: Memory, *, is_alignment: bool) -> Tensor:

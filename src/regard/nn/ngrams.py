@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from regard.functional import masks
+from regard.functional.exported import for_onnx
 from regard.interfaces import PAD, UNK, Tokens
 
 __all__ = ["Ngrams"]
@@ -65,13 +67,25 @@ class Ngrams(nn.Module):
             prefixes: numbers of the n-grams that are one word shorter.
             level: how many words those have.
         """
-        last = torch.zeros_like(words)
-        last[:, : max(0, words.shape[1] - level)] = words[:, level:]
+        last = F.pad(words, (0, level))[:, level:]
         return torch.where((prefixes > 0) & (last > 0), prefixes * self.vocab + last, -1)
 
     @staticmethod
     def _numbers(keys: Tensor, first: int, wanted: Tensor) -> Tensor:
         if not len(keys):
             return torch.zeros_like(wanted)
-        place = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
+        place = _place(keys, wanted).clamp(max=len(keys) - 1)
         return torch.where(keys[place] == wanted, first + place, 0)
+
+
+def _place(keys: Int[Tensor, " known"], wanted: Tensor) -> Tensor:
+    """Return how many of the rising keys are below each that is wanted."""
+    if not for_onnx():
+        return torch.searchsorted(keys, wanted)
+    # ONNX has no such search: half of the keys that are left are passed over, if they are below.
+    place = torch.zeros_like(wanted)
+    for power in reversed(range(len(keys).bit_length())):
+        further = place + 2**power
+        below = keys[further.clamp(max=len(keys)) - 1] < wanted
+        place = torch.where(below & (further <= len(keys)), further, place)
+    return place

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from regard.nn.dropout import Dropout
+
 __all__ = ["MaxoutReadout", "TanhReadout"]
 
 
@@ -31,7 +33,7 @@ class TanhReadout(nn.Module):
         super().__init__()
         self.output_dim = output_dim
         self.hidden = nn.Linear(sum(input_dims), output_dim, bias=bias)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, *known: Float[Tensor, "*batch _"]) -> Float[Tensor, "*batch output_dim"]:
         features: Tensor = self.dropout(torch.tanh(self.hidden(torch.cat(known, dim=-1))))
@@ -58,7 +60,7 @@ class MaxoutReadout(nn.Module):
         super().__init__()
         self.output_dim = output_dim
         self.hidden = nn.Linear(sum(input_dims), 2 * output_dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, *known: Float[Tensor, "*batch _"]) -> Float[Tensor, "*batch output_dim"]:
         pairs = self.hidden(torch.cat(known, dim=-1)).unflatten(-1, (-1, 2))

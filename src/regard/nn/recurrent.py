@@ -1,4 +1,4 @@
-"""Recurrent encoding whose result does not depend on padding, and single steps of a GRU or LSTM."""
+"""Recurrent encoding whose result does not depend on padding."""
 
 from typing import Literal, NamedTuple
 
@@ -10,9 +10,11 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from regard.functional import masks
 from regard.nn.attention import autocast
+from regard.nn.dropout import Dropout, dropout
 from regard.nn.scan import GRUCell, LSTMCell, Weights, scan
+from regard.nn.unpacked import unpacked
 
-__all__ = ["RecurrentEncoder", "RecurrentLayers", "gru_step", "lstm_step"]
+__all__ = ["RecurrentEncoder", "RecurrentLayers"]
 
 
 class RecurrentEncoder(nn.Module):
@@ -54,6 +56,8 @@ class RecurrentEncoder(nn.Module):
         Raises:
             ValueError: a length is negative or above the number of positions.
         """
+        if torch.compiler.is_exporting():
+            return unpacked(self.recurrence, inputs, lengths)
         batch, length, _ = inputs.shape
         real = masks.padding(lengths.to(inputs.device), length).transpose(-2, -1)
         if batch == 0 or length == 0 or not real.any():
@@ -79,7 +83,7 @@ class RecurrentEncoder(nn.Module):
         layer_inputs, states = autocast(inputs), inputs
         for layer in range(recurrence.num_layers):
             if layer:
-                layer_inputs = F.dropout(states, recurrence.dropout, self.training)
+                layer_inputs = dropout(states, recurrence.dropout) if self.training else states
             weights = Weights(*(autocast(part) for part in _weights(recurrence, layer)))
             rows = layer_inputs.flatten(0, 1).index_select(0, packing.positions.flatten())
             rows = rows.unflatten(0, packing.positions.shape)
@@ -143,7 +147,7 @@ class RecurrentLayers(nn.Module):
         )
         self.num_ones = 0 if two_biases else 1
         self.residual = residual
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, inputs: Float[Tensor, "batch length input_dim"], lengths: Int[Tensor, " batch"]
@@ -211,37 +215,3 @@ def _weights(recurrence: nn.GRU | nn.LSTM, layer: int) -> Weights:
         bias = F.pad(bias.roll(hidden, dims=1), (0, hidden))
         of_state_bias = F.pad(of_state_bias, (hidden, 0))
     return Weights(of_input, of_state, bias + of_state_bias)
-
-
-def gru_step(
-    from_input: Float[Tensor, "batch gates"],
-    from_state: Float[Tensor, "batch gates"],
-    state: Float[Tensor, "batch hidden"],
-) -> Float[Tensor, "batch hidden"]:
-    """Take one step of a GRU from the two halves of its gates (reset, update, candidate).
-
-    Source: Cho et al. 2014, eq. 5-8, in the form of `torch.nn.GRUCell`.
-    """
-    input_reset, input_update, input_candidate = from_input.chunk(3, dim=-1)
-    state_reset, state_update, state_candidate = from_state.chunk(3, dim=-1)
-    reset = torch.sigmoid(input_reset + state_reset)
-    update = torch.sigmoid(input_update + state_update)
-    candidate = torch.tanh(input_candidate + reset * state_candidate)
-    return candidate + update * (state - candidate)
-
-
-def lstm_step(
-    from_input: Float[Tensor, "batch gates"],
-    from_state: Float[Tensor, "batch gates"],
-    cell: Float[Tensor, "batch hidden"],
-) -> tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden"]]:
-    """Take one step of an LSTM from the two halves of its gates (input, forget, candidate, output).
-
-    Returns the new hidden state and the new cell.
-
-    Source: Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000, in the form of
-    `torch.nn.LSTMCell`.
-    """
-    enter, forget, candidate, output = (from_input + from_state).chunk(4, dim=-1)
-    cell = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(candidate)
-    return torch.sigmoid(output) * torch.tanh(cell), cell

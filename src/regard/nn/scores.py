@@ -102,20 +102,30 @@ class ScaledDotScore(ScoreModule):
 
 
 class BilinearScore(ScoreModule):
-    """Score by a learned bilinear form, `regard.scores.bilinear`.
+    r"""Score by a learned bilinear form, `regard.scores.bilinear`.
 
     Source: Luong et al. 2015, section 3.1 (general).
+    Differs: what is learnt is the form times $\sqrt{d}$, for keys of width $d$, and it begins that
+    much smaller. Unscaled, scores soon lie so far apart that attention looks at a single key and
+    learns no more (Vaswani et al. 2017, section 3.2.1, of the inner product).
     """
 
     def __init__(self, query_dim: int, key_dim: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(query_dim, key_dim))
-        nn.init.xavier_uniform_(self.weight)
+        self.scale = key_dim**-0.5
+        self.learnt = nn.Parameter(torch.empty(query_dim, key_dim))
+        nn.init.xavier_uniform_(self.learnt)
+
+    @property
+    def weight(self) -> Float[Tensor, "query_dim key_dim"]:
+        """The form."""
+        form: Tensor = self.learnt * self.scale
+        return form
 
     def project_query(
         self, query: Float[Tensor, "*batch query query_dim"]
     ) -> Float[Tensor, "*batch query key_dim"]:
-        return scores.project(query, self.weight.mT)
+        return scores.project(query * self.scale, self.learnt.mT)
 
 
 class CosineScore(ScoreModule):

@@ -1,5 +1,6 @@
 """What every recipe does around its model: fit, take the best epoch, keep settings."""
 
+import copy
 import dataclasses
 import signal
 from collections.abc import Callable, Mapping
@@ -65,20 +66,30 @@ def make_loader(
         else by_sentences(settings.max_sentences)
     )
     sampler = BatchSampler(
-        len(examples), plan, seed=seed, rank=trainer.global_rank, num_ranks=trainer.world_size
+        len(examples),
+        plan,
+        seed=seed,
+        rank=trainer.global_rank,
+        num_ranks=trainer.world_size,
+        accumulated=1 if seed is None else settings.accumulate,
     )
     return BatchLoader(examples, sampler, collate, workers=settings.workers)
 
 
 def fit(
     trainer: Trainer, module: Training, loaders: tuple[Any, Any], checkpoint: Path | None
-) -> None:
+) -> nn.Module:
     """Train to the end, or until Ctrl-C, which interrupts as it does elsewhere.
+
+    Return the model, whole, but not with its best weights yet: see `conclude`.
 
     Args:
         loaders: batches to learn from, and to choose the best epoch by.
         checkpoint: what to go on from.
     """
+    # What processes have shared among themselves cannot be put together again.
+    shares = module.settings.strategy == "fsdp"
+    model = copy.deepcopy(module.model) if shares else module.model
     at_interrupt = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, *loaders, ckpt_path=checkpoint, weights_only=True)
@@ -88,6 +99,7 @@ def fit(
             signal.signal(signal.SIGINT, at_interrupt)
             raise KeyboardInterrupt from None
         raise
+    return model
 
 
 def _take_best(trainer: Trainer, model: nn.Module) -> dict[str, Any]:

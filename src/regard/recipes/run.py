@@ -1,5 +1,6 @@
 """Opening a run directory, whatever it holds."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,17 +12,27 @@ from regard.recipes.classify.system import (
     classifier_settings,
     open_classifier,
 )
+from regard.recipes.generate.settings import GenerateSettings
+from regard.recipes.generate.system import (
+    GenerationSystem,
+    generator_settings,
+    open_generator,
+)
 from regard.recipes.translate.settings import TranslateSettings
 from regard.recipes.translate.system import TranslationSystem, open_translator, translator_settings
 from regard.training.run_directory import RunDirectory, RunError
 
 __all__ = ["Settings", "System", "device_named", "load", "load_as", "read_settings"]
 
-Settings = ClassifySettings | TranslateSettings
-System = ClassificationSystem | TranslationSystem
+Settings = ClassifySettings | GenerateSettings | TranslateSettings
+System = ClassificationSystem | GenerationSystem | TranslationSystem
 Wanted = TypeVar("Wanted", bound=System)
 
-SYSTEMS = {"classify": ClassificationSystem, "translate": TranslationSystem}
+SYSTEMS = {
+    "classify": ClassificationSystem,
+    "generate": GenerationSystem,
+    "translate": TranslationSystem,
+}
 """What a run may hold, by the command that uses it."""
 
 
@@ -42,6 +53,8 @@ def load(path: str | Path, *, device: str = "cpu") -> System:
     system: System
     if isinstance(settings, ClassifySettings):
         system = open_classifier(run, settings)
+    elif isinstance(settings, GenerateSettings):
+        system = open_generator(run, settings)
     else:
         system = open_translator(run, settings)
     system.model.to(chosen)
@@ -69,9 +82,12 @@ def read_settings(run: RunDirectory) -> Settings:
     Raises:
         RunError: the run cannot be read.
     """
-    if _held(run) == "classify":
-        return classifier_settings(run)
-    return translator_settings(run)
+    read: dict[str, Callable[[RunDirectory], Settings]] = {
+        "classify": classifier_settings,
+        "generate": generator_settings,
+        "translate": translator_settings,
+    }
+    return read[_held(run)](run)
 
 
 def device_named(name: str) -> torch.device:

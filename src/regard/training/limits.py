@@ -10,6 +10,7 @@ __all__ = [
     "UP_TO_1",
     "Limit",
     "at_least",
+    "check_divides",
     "check_goes_with",
     "check_limits",
 ]
@@ -48,6 +49,16 @@ def check_limits(settings: object, group: str, **limits: Limit) -> None:
         value = getattr(settings, name)
         if value is not None and not limit.allows(value):
             raise ValueError(f"{group}.{name} must be {limit.words}; got {value}")
+
+
+def check_divides(name: str, number: int, what: str, whole: int) -> None:
+    """Refuse a setting that does not divide something else, which `what` says in words.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if whole % number:
+        raise ValueError(f"{name} must divide {what}, {whole}; got {number}")
 
 
 def check_goes_with(settings: object, group: str, choice: str, **fitting: tuple[str, ...]) -> None:

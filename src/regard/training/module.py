@@ -1,16 +1,28 @@
 """What all trainings share: the optimiser, its schedule, clipping, and where chance comes from."""
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import nn
+from torch.distributed.fsdp import FSDPModule
 
 from regard.training.schedules import schedule
 from regard.training.settings import TrainingSettings
+from regard.training.sharding import shard
 
-__all__ = ["Training"]
+__all__ = ["ParameterGroup", "Training"]
+
+
+class ParameterGroup(NamedTuple):
+    """Weights that learn at one rate, and that rate at each step, as a factor of its peak."""
+
+    parameters: list[nn.Parameter]
+    learning_rate: float
+    factor: Callable[[int], float]
 
 
 class Training(LightningModule):
@@ -31,9 +43,17 @@ class Training(LightningModule):
         # before a checkpoint can tell them where they stood.
         self.num_steps = settings.epochs * math.ceil(num_batches / settings.accumulate)
 
+    def configure_model(self) -> None:
+        if self.settings.strategy != "fsdp" or isinstance(self.model, FSDPModule):
+            return
+        strategy = cast(ModelParallelStrategy, self.trainer.strategy)
+        shard(self.model, strategy.device_mesh["data_parallel"])
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        num_batches = self.trainer.fit_loop.epoch_loop.total_batch_idx
-        torch.manual_seed(hash((self.settings.seed, num_batches, self.global_rank)))
+        trainer = self.trainer
+        # Counted over all processes: batches that one of them would train on one after the other.
+        number = trainer.fit_loop.epoch_loop.total_batch_idx * trainer.world_size
+        torch.manual_seed(hash((self.settings.seed, number + self.global_rank, 0)))
 
     def configure_gradient_clipping(
         self,
@@ -45,20 +65,23 @@ class Training(LightningModule):
         # 16-mixed alone.
         nn.utils.clip_grad_norm_(self.parameters(), self.settings.clip)
 
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return the weights, with how fast they learn."""
+        settings = self.settings
+        factor = schedule(
+            settings.schedule, warmup_steps=settings.warmup_steps, num_steps=self.num_steps
+        )
+        return [ParameterGroup(list(self.parameters()), settings.learning_rate, factor)]
+
     def configure_optimizers(self) -> Any:
+        groups = self.parameter_groups()
         optimizer = torch.optim.Adam(
-            self.parameters(),
-            lr=self.settings.learning_rate,
+            [{"params": group.parameters, "lr": group.learning_rate} for group in groups],
             betas=(0.9, 0.98),
             # Under 16-mixed gradients are unscaled before they are clipped; fused does it later.
             fused=self.settings.precision != "16-mixed",
         )
-        factor = schedule(
-            self.settings.schedule,
-            warmup_steps=self.settings.warmup_steps,
-            num_steps=self.num_steps,
-        )
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, [group.factor for group in groups])
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},

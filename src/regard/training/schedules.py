@@ -5,11 +5,14 @@ from typing import Literal
 
 __all__ = ["Schedule", "schedule"]
 
-Schedule = Literal["constant", "linear"]
+Schedule = Literal["constant", "linear", "inverse_sqrt"]
 
 
 def schedule(name: Schedule, *, warmup_steps: int, num_steps: int) -> Callable[[int], float]:
-    """Rise linearly for `warmup_steps`, then stay ("constant") or fall linearly to 0 ("linear").
+    r"""Rise linearly for `warmup_steps`; then stay ("constant"), or fall.
+
+    "linear" falls to 0 at the end, "inverse_sqrt" as $\sqrt{\text{warmup} / \text{step}}$ (Vaswani
+    et al. 2017, eq. 3, whose peak is $(d \cdot \text{warmup})^{-1/2}$ for a width of $d$).
 
     >>> factor = schedule("linear", warmup_steps=2, num_steps=6)
     >>> [factor(step) for step in range(6)]
@@ -21,6 +24,8 @@ def schedule(name: Schedule, *, warmup_steps: int, num_steps: int) -> Callable[[
             return (step + 1) / warmup_steps
         if name == "constant":
             return 1.0
+        if name == "inverse_sqrt":
+            return float((max(1, warmup_steps) / (step + 1)) ** 0.5)
         return max(0.0, (num_steps - step) / max(1, num_steps - warmup_steps))
 
     return factor

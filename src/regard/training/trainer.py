@@ -18,9 +18,10 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_only
 
 from regard.files import replacing
-from regard.training.averaging import MovingAverage
+from regard.training.averaging import EpochMean, MovingAverage
 from regard.training.run_directory import RunDirectory
 from regard.training.settings import TrainingSettings
+from regard.training.sharding import sharded
 
 __all__ = ["best_checkpoint", "is_first_process", "make_trainer"]
 
@@ -38,17 +39,17 @@ def make_trainer(
     _quiet()
     devices, num_nodes = _devices(settings)
     bar = [TQDMProgressBar(leave=False)] if settings.progress else []
-    average = [MovingAverage(settings.ema)] if settings.ema else []
     try:
         return Trainer(
             accelerator=settings.accelerator,
             devices=devices,
             num_nodes=num_nodes,
+            strategy=sharded() if settings.strategy == "fsdp" else "auto",
             precision=settings.precision,
             max_epochs=settings.epochs,
             accumulate_grad_batches=settings.accumulate,
             # The average comes after those who look at what is validated.
-            callbacks=[*callbacks, *bar, *average, *_choosing(settings, run)],
+            callbacks=[*callbacks, *bar, *_averaging(settings), *_choosing(settings, run)],
             plugins=[_WholeFiles()],
             logger=TensorBoardLogger(run.log, name=None, version=""),
             log_every_n_steps=10,
@@ -127,15 +128,21 @@ class _Stopping(EarlyStopping):
         trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
 
+def _averaging(settings: TrainingSettings) -> list[Callback]:
+    """Return what averages the weights, if they are to be."""
+    if settings.average_epochs:
+        return [EpochMean(settings.average_epochs, num_epochs=settings.epochs)]
+    return [MovingAverage(settings.ema)] if settings.ema else []
+
+
 def _choosing(settings: TrainingSettings, run: RunDirectory) -> list[Callback]:
     """Return what keeps the best epoch and the last state, and stops when there is no better."""
     mode = "min" if settings.select == "loss" else "max"
     monitor = f"validation_{settings.select}"
     checkpoint = partial(_Checkpoint, run.checkpoints, enable_version_counter=False)
     # Averaged weights take their place in whole checkpoints only.
-    best = checkpoint(
-        filename="best", monitor=monitor, mode=mode, save_weights_only=not settings.ema
-    )
+    averages = bool(settings.ema or settings.average_epochs)
+    best = checkpoint(filename="best", monitor=monitor, mode=mode, save_weights_only=not averages)
     # Both write last.ckpt, which is what resuming starts from.
     after_epochs = checkpoint(filename="last", save_on_train_epoch_end=True)
     interval = timedelta(minutes=settings.checkpoint_minutes)

@@ -1,33 +1,33 @@
 """What it means to train a translation model."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torchmetrics import MeanMetric
 
 from regard.functional import masks
 from regard.interfaces import Predictions, Tokens, TranslationBatch, Translator
-from regard.training.module import Training
+from regard.training.module import ParameterGroup
+from regard.training.next_token import NextTokenTraining, mean_loss
 from regard.training.reinforce import Reinforce
 from regard.training.settings import TrainingSettings
+from regard.training.shares import ShareLearning, branches, shares_of
 from regard.training.teacher_forcing import share_at, with_own_words
 
 __all__ = ["TranslationTraining", "predictions", "teacher_forced_loss"]
 
 
-class TranslationTraining(Training):
+class TranslationTraining(NextTokenTraining):
     """Minimise the cross-entropy of each target token, given the source and the tokens before it.
 
-    Where the model's attention draws what it reads, the draws are rewarded: see `Reinforce`.
-
-    Logs `loss` (label-smoothed, as trained) and `validation_loss`, the teacher-forced cross-entropy
-    in nats a token without smoothing, whose exponential is `validation_perplexity`.
+    Validation is teacher-forced throughout.
 
     Args:
         teacher_forcing: share of true words among those given at the last step; see `share_at`.
+        shares: how the shares of branches are learnt, of a model that has some.
+        reinforce: how choices are rewarded, of a model whose attention draws what it reads.
     """
 
     def __init__(
@@ -37,37 +37,61 @@ class TranslationTraining(Training):
         *,
         num_batches: int,
         teacher_forcing: float = 1.0,
+        shares: ShareLearning | None = None,
+        reinforce: Reinforce | None = None,
     ) -> None:
         super().__init__(model, settings, num_batches=num_batches)
         self.teacher_forcing = teacher_forcing
-        # A metric, because Lightning's own mean rounds its weights when it gathers processes.
-        self.validation_loss = MeanMetric()
-        self.reinforce = Reinforce()
+        self.shares = shares
+        self.reinforce = reinforce
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return the weights, with how fast they learn: shares of branches at their own rate."""
+        (weights,) = super().parameter_groups()
+        if self.shares is None:
+            return [weights]
+        shares = shares_of(self.model)
+        known = {id(each) for each in shares}
+        others = [each for each in weights.parameters if id(each) not in known]
+        factor = self.shares.factor(self.num_steps)
+        return [
+            weights._replace(parameters=others),
+            ParameterGroup(shares, self.shares.learning_rate, factor),
+        ]
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        # Here, not in a later hook: averages take the weights right after the step.
+        for attention in branches(self.model).values():
+            attention.project()
+
+    def predicted(
+        self, batch: TranslationBatch
+    ) -> tuple[Float[Tensor, "tokens vocab"], Int[Tensor, " tokens"]]:
+        found, following = predictions(self.model, batch)
+        return found.logits, following
 
     def training_step(self, batch: TranslationBatch, batch_idx: int) -> Float[Tensor, ""]:
         share = share_at(self.global_step, num_steps=self.num_steps, final=self.teacher_forcing)
         found, following = predictions(self.model, batch, teacher_forcing=share)
-        smoothing = self.settings.label_smoothing
-        loss = F.cross_entropy(found.logits, following, label_smoothing=smoothing)
-        self.log("loss", loss, prog_bar=True, batch_size=len(following))
+        loss = self.smoothed_loss(found.logits, following)
         if found.choices is None:
             return loss
-        log_probs = found.logits.detach().log_softmax(-1).gather(1, following.unsqueeze(1))
+        if self.reinforce is None:
+            raise TypeError("the model's attention draws what it reads: give reinforce=Reinforce()")
+        rewards = _log_probs(found.logits, following)
+        # What is expected of later words depends on the choices before them.
+        if found.expected is not None and self.reinforce.discount == 0:
+            rewards = rewards - _log_probs(found.expected, following)
         lengths = batch.target.lengths - 1
-        for_choices: Tensor = self.reinforce(log_probs.squeeze(1), lengths, found.choices)
+        for_choices: Tensor = self.reinforce(rewards, following, lengths, found.choices)
         return loss + for_choices
 
-    def validation_step(self, batch: TranslationBatch, batch_idx: int) -> None:
-        found, following = predictions(self.model, batch)
-        loss = F.cross_entropy(found.logits, following)
-        # Weighed by tokens, so that the mean over batches is the mean over tokens.
-        self.validation_loss.update(loss, len(following))
-        self.log("validation_loss", self.validation_loss, prog_bar=True)
 
-    def on_validation_epoch_end(self) -> None:
-        loss = self.trainer.callback_metrics.get("validation_loss")
-        if loss is not None:
-            self.log("validation_perplexity", loss.exp(), sync_dist=True)
+def _log_probs(
+    logits: Float[Tensor, "tokens vocab"], words: Int[Tensor, " tokens"]
+) -> Float[Tensor, " tokens"]:
+    return logits.detach().float().log_softmax(-1).gather(1, words.unsqueeze(1)).squeeze(1)
 
 
 def predictions(
@@ -96,13 +120,11 @@ def predictions(
 def teacher_forced_loss(model: nn.Module, batches: Iterable[TranslationBatch]) -> float:
     """Return the mean cross-entropy of the target tokens, in nats a token."""
     device = next(model.parameters()).device
-    total, num_tokens = 0.0, 0
-    for source, target in batches:
-        batch = TranslationBatch(_to(source, device), _to(target, device))
-        found, following = predictions(model, batch)
-        total += float(F.cross_entropy(found.logits, following, reduction="sum"))
-        num_tokens += len(following)
-    return total / max(1, num_tokens)
+    on_device = (
+        TranslationBatch(_to(source, device), _to(target, device)) for source, target in batches
+    )
+    found = (predictions(model, batch) for batch in on_device)
+    return mean_loss((each.logits, following) for each, following in found)
 
 
 def _to(tokens: Tokens, device: torch.device) -> Tokens:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from regard.training.limits import SHARE, at_least, check_goes_with, check_limits
+from regard.training.limits import SHARE, at_least, check_divides, check_goes_with, check_limits
 from regard.training.settings import TrainingSettings
 
 __all__ = [
@@ -91,11 +91,6 @@ class VocabularySettings:
         check_goes_with(self, "vocabulary", "kind", names=("words",))
 
 
-def _check_divides(num_heads: int, width: int, what: str) -> None:
-    if width % num_heads:
-        raise ValueError(f"model.num_heads must divide {what}, {width}; got {num_heads}")
-
-
 @dataclass(frozen=True)
 class RecurrentSettings:
     """A recurrent network, pooled; see `regard.models.RecurrentClassifier`.
@@ -140,7 +135,7 @@ class RecurrentSettings:
         )
         if self.pooling == "multi_head":
             width = self.hidden_dim * (2 if self.bidirectional else 1)
-            _check_divides(self.num_heads, width, "the width of the states")
+            check_divides("model.num_heads", self.num_heads, "the width of the states", width)
 
 
 @dataclass(frozen=True)
@@ -231,7 +226,7 @@ class TransformerSettings:
             ("embed_dim", "num_layers", "num_heads", "feedforward_dim"), at_least(1)
         )
         check_limits(self, "model", dropout=SHARE, **widths)
-        _check_divides(self.num_heads, self.embed_dim, "model.embed_dim")
+        check_divides("model.num_heads", self.num_heads, "model.embed_dim", self.embed_dim)
 
 
 @dataclass(frozen=True)

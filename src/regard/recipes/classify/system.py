@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from regard.data.batching import source_batches
 from regard.data.encoders import Encoder, SentenceEncoder
 from regard.data.labels import Labels
+from regard.inspection.head_weights import HeadWeights
 from regard.interfaces import EOS, Classifier, Tokens
 from regard.recipes.classify.parts import make_encoder, make_model, read_parts
 from regard.recipes.classify.settings import READERS, ClassifySettings
+from regard.recipes.heads import Read, heads_of_reading
 from regard.recipes.kept import settings_kept
 from regard.training.classification import probabilities
 from regard.training.run_directory import RunDirectory, RunError
@@ -114,6 +116,17 @@ class ClassificationSystem:
                 weights = classifier.weights(read)[0].float().cpu()
             self.model.train(was_training)
             yield self._look(text, ids, weights, self._prediction(probable, _num_words(ids)))
+
+    def heads(self, text: str) -> list[HeadWeights]:
+        """Read a text, and return where every head of every layer looks.
+
+        Raises:
+            TypeError: the reader has no layers of heads.
+            ValueError: no word of the text was read.
+        """
+        [ids] = self.encoder.encode([text])
+        tokens = [text[start:stop] for start, stop in self.encoder.spans(text)]
+        return heads_of_reading(self.model, Read(ids, tokens))
 
     def _look(self, text: str, ids: list[int], weights: Tensor, prediction: Prediction) -> Look:
         """Leave the ends of sentences out, which are no words."""

@@ -92,7 +92,7 @@ def train_classifier(
     # Only now, when nothing that a user may have to mend is left to go wrong.
     if not resume and is_first_process():
         run.create(_config(settings), prepared.parts.save)
-    fit(trainer, module, (train, validation), checkpoint)
+    system.model = fit(trainer, module, (train, validation), checkpoint)
     if not trainer.is_global_zero:
         return {}
     judging = {"validation": prepared.validation, "test": prepared.test}

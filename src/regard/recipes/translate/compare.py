@@ -10,14 +10,17 @@ from regard.inspection.alignment import Alignment
 from regard.interfaces import Pair
 from regard.recipes.fitting import Report
 from regard.recipes.kept import differences
-from regard.recipes.run import load_as
 from regard.recipes.translate.alignments import alignment_figures
 from regard.recipes.translate.comparison import Outcome
 from regard.recipes.translate.comparison_files import ALIGNMENTS, read_comparison, write_comparison
 from regard.recipes.translate.model import make_model
 from regard.recipes.translate.parts import load_splits, read_tokenizers
 from regard.recipes.translate.settings import TranslateSettings
-from regard.recipes.translate.system import TranslationSystem, translator_settings
+from regard.recipes.translate.system import (
+    TranslationSystem,
+    open_translator,
+    translator_settings,
+)
 from regard.recipes.translate.train import train_translator
 from regard.training.divergence import DivergedError
 from regard.training.run_directory import RunDirectory, RunError
@@ -144,7 +147,7 @@ def _judge_of_alignments(
     def judge(outcome: Outcome) -> Outcome:
         if outcome.diverged:
             return outcome
-        system = load_as(TranslationSystem, folder / outcome.name)
+        system = _opened(folder / outcome.name)
         figures = {
             **outcome.metrics["validation"],
             **alignment_figures(system, pairs, known),
@@ -171,11 +174,16 @@ def _draw_alignments(names: Sequence[str], shared: TranslateSettings, folder: Pa
     sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
     drawn = {}
     for name in names:
-        followed = load_as(TranslationSystem, folder / name).align(sources, targets)
+        followed = _opened(folder / name).align(sources, targets)
         drawn[name] = [
             Alignment(each.alignment, each.source_tokens, each.target_tokens) for each in followed
         ]
     side_by_side.save(drawn, folder / ALIGNMENTS)
+
+
+def _opened(path: Path) -> TranslationSystem:
+    run = RunDirectory(path)
+    return open_translator(run, translator_settings(run))
 
 
 def _summary(outcome: Outcome) -> str:

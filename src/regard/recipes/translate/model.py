@@ -1,136 +1,24 @@
 """The model of a translator, made from settings."""
 
-from collections.abc import Callable
-from typing import Any
-
-from regard.functional import normalizers
-from regard.interfaces import DecoderAttention, Normalizer
 from regard.models.recurrent_translator import RecurrentTranslator
-from regard.nn import scores
-from regard.nn.attention import Attention
-from regard.nn.coverage import CoverageAttention
-from regard.nn.decoders import BahdanauDecoder, LuongDecoder, RecurrentDecoder
-from regard.nn.hard import HardAttention, MarginalAttention
-from regard.nn.local import LocalAttention, LocalMonotonicAttention
-from regard.nn.monotonic import MonotonicAttention
-from regard.nn.normalizers import Entmax, StraightThroughGumbel
-from regard.nn.readouts import MaxoutReadout, TanhReadout
-from regard.nn.recurrent import RecurrentLayers
-from regard.nn.scores import ScoreModule
-from regard.recipes.translate.settings import ModelSettings, TranslateSettings
+from regard.models.transformer_translator import TransformerTranslator
+from regard.recipes.translate.architectures import RecurrentSettings
+from regard.recipes.translate.recurrent import make_recurrent
+from regard.recipes.translate.settings import TranslateSettings
+from regard.recipes.translate.transformer import make_transformer
 
-__all__ = ["make_attention", "make_model"]
-
-SCORES: dict[str, Callable[[int, int, int, int], ScoreModule]] = {
-    "additive": lambda query, key, hidden, max_len: scores.AdditiveScore(query, key, hidden),
-    "concat": lambda query, key, hidden, max_len: scores.ConcatScore(query, key, hidden),
-    "bilinear": lambda query, key, hidden, max_len: scores.BilinearScore(query, key),
-    "dot": lambda query, key, hidden, max_len: scores.DotScore(),
-    "scaled_dot": lambda query, key, hidden, max_len: scores.ScaledDotScore(),
-    "cosine": lambda query, key, hidden, max_len: scores.CosineScore(),
-    "location": lambda query, key, hidden, max_len: scores.LocationScore(query, max_len),
-}
-
-NORMALIZERS: dict[str, Callable[[], Normalizer]] = {
-    "softmax": lambda: normalizers.softmax,
-    "sparsemax": lambda: normalizers.sparsemax,
-    "entmax15": lambda: normalizers.entmax15,
-    "entmax": Entmax,
-    "sigmoid": lambda: normalizers.sigmoid,
-    "gumbel": StraightThroughGumbel,
-}
-
-
-READOUTS: dict[str, type[TanhReadout | MaxoutReadout]] = {
-    "tanh": TanhReadout,
-    "maxout": MaxoutReadout,
-}
+__all__ = ["make_model"]
 
 
 def make_model(
     settings: TranslateSettings, source_vocab: int, target_vocab: int
-) -> RecurrentTranslator:
+) -> RecurrentTranslator | TransformerTranslator:
     """Make the model, with fresh weights.
 
     Raises:
         ValueError: settings do not go together.
     """
-    chosen = settings.model
-    encoder = RecurrentLayers(
-        chosen.embed_dim,
-        chosen.encoder_dim or chosen.hidden_dim,
-        cell=chosen.cell,
-        num_layers=chosen.num_layers,
-        two_biases=True,
-        residual=chosen.residual,
-        dropout=chosen.dropout,
-    )
-    return RecurrentTranslator(
-        source_vocab=source_vocab,
-        target_vocab=target_vocab,
-        embed_dim=chosen.embed_dim,
-        encoder=encoder,
-        decoder=_decoder(chosen, encoder.output_dim, settings.data.max_len + 1),
-        tied=chosen.tied,
-        dropout=chosen.dropout,
-    )
-
-
-def _decoder(chosen: ModelSettings, context_dim: int, max_len: int) -> RecurrentDecoder:
-    """Make the decoder, with its attention to the source."""
-    options: dict[str, Any] = {
-        "embed_dim": chosen.embed_dim,
-        "context_dim": context_dim,
-        "hidden_dim": chosen.hidden_dim,
-        "cell": chosen.cell,
-        "num_layers": chosen.decoder_layers,
-        "residual": chosen.residual,
-        "dropout": chosen.dropout,
-    }
-    attention = make_attention(chosen, context_dim, max_len)
-    if chosen.decoder == "luong":
-        return LuongDecoder(attention, readout_dim=chosen.readout_dim, **options)
-    readout = None
-    if chosen.readout_dim is not None:
-        known = chosen.hidden_dim, context_dim, chosen.embed_dim
-        readout = READOUTS[chosen.readout](known, chosen.readout_dim, dropout=chosen.dropout)
-    return BahdanauDecoder(attention, readout=readout, **options)
-
-
-def make_attention(chosen: ModelSettings, context_dim: int, max_len: int) -> DecoderAttention:
-    """Make the decoder's attention to the source.
-
-    Raises:
-        ValueError: settings do not go together.
-    """
-    query_dim, normalizer = chosen.hidden_dim, NORMALIZERS[chosen.normalizer]()
-    if chosen.score in ("dot", "scaled_dot", "cosine") and context_dim != query_dim:
-        raise ValueError(
-            f"the {chosen.score} score compares vectors of one width, but the decoder's state has "
-            f"{query_dim} and the encoder's {context_dim}: set model.encoder_dim to half of "
-            "model.hidden_dim, or use the bilinear score"
-        )
-
-    def score() -> ScoreModule:
-        return SCORES[chosen.score](query_dim, context_dim, chosen.hidden_dim, max_len)
-
-    half_width, hidden_dim = chosen.half_width, chosen.hidden_dim
-    makers: dict[str, Callable[[], DecoderAttention]] = {
-        "global": lambda: Attention(score(), normalizer),
-        "local_m": lambda: LocalMonotonicAttention(
-            score(), half_width=half_width, normalizer=normalizer
-        ),
-        "local_p": lambda: LocalAttention(
-            score(), query_dim, hidden_dim, half_width=half_width, normalizer=normalizer
-        ),
-        "coverage": lambda: CoverageAttention(
-            query_dim, context_dim, hidden_dim, normalizer=normalizer
-        ),
-        "hard": lambda: HardAttention(score(), soft_share=chosen.soft_share),
-        "marginal": lambda: MarginalAttention(score(), num_alternatives=chosen.num_alternatives),
-        "monotonic": lambda: MonotonicAttention(score()),
-        "chunkwise": lambda: MonotonicAttention(
-            score(), chunk_score=score(), chunk_len=chosen.chunk_len
-        ),
-    }
-    return makers[chosen.attention]()
+    longest = settings.data.max_len + 1  # with what ends a sentence
+    if isinstance(settings.model, RecurrentSettings):
+        return make_recurrent(settings.model, source_vocab, target_vocab, longest)
+    return make_transformer(settings.model, source_vocab, target_vocab, longest)

@@ -2,24 +2,25 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from regard.decoding.lengths import LENGTH_PENALTY
-from regard.training.limits import SHARE, UP_TO_1, at_least, check_goes_with, check_limits
+from regard.recipes.translate.architectures import (
+    ModelSettings,
+    RecurrentSettings,
+    TransformerSettings,
+    WeightedTransformerSettings,
+)
+from regard.training.limits import UP_TO_1, at_least, check_limits
 from regard.training.settings import TrainingSettings
 
 __all__ = [
     "RECIPES",
     "DataSettings",
     "DecodingSettings",
-    "ModelSettings",
     "TranslateSettings",
     "TranslationTrainingSettings",
     "VocabularySettings",
-]
-
-AttentionName = Literal[
-    "global", "local_m", "local_p", "coverage", "hard", "marginal", "monotonic", "chunkwise"
 ]
 
 _SMALLEST_BPE = 262  # four special tokens, one for every byte, and two for what is learnt
@@ -79,91 +80,6 @@ class VocabularySettings:
 
 
 @dataclass(frozen=True)
-class ModelSettings:
-    """The recurrent translator; see `regard.models.RecurrentTranslator`.
-
-    Args:
-        embed_dim: width of the embeddings.
-        hidden_dim: width of the decoder's state.
-        encoder_dim: width of the encoder's state in each direction; hidden_dim if not given.
-        cell: the recurrence.
-        num_layers: depth of the encoder.
-        decoder: bahdanau (looks, then steps) or luong (steps, then looks; each step is fed what the
-            one before predicted from).
-        decoder_layers: its depth.
-        residual: layers above the lowest add what they read to what they hand on.
-        attention: global (all of the source), local_m (around the place of the word that is
-            written), local_p (around a predicted place), coverage (knows what has been read), hard
-            (reads one word, trained by REINFORCE), marginal (weighs what several words would have
-            said), monotonic (scans forwards, reads where it stops) or chunkwise (and the words
-            before).
-        score: how well an encoder state matches the decoder's; dot, scaled_dot and cosine need
-            2 * encoder_dim = hidden_dim; of coverage, additive.
-        normalizer: from scores to weights, where all within reach are weighed; entmax learns its
-            alpha, gumbel draws one position in training.
-        half_width: of local_m and local_p: how many positions on either side are within reach.
-        soft_share: of hard: how often it is trained softly, on all words.
-        num_alternatives: of marginal: how many words are weighed.
-        chunk_len: of chunkwise: how many positions it reads.
-        readout_dim: width of a layer before the vocabulary; null for none, of luong for hidden_dim.
-        readout: of bahdanau: what that layer is.
-        tied: predict with the target embeddings; needs readout_dim = embed_dim.
-        dropout: share of activations dropped in training.
-    """
-
-    embed_dim: int = 256
-    hidden_dim: int = 512
-    encoder_dim: int | None = None
-    cell: Literal["gru", "lstm"] = "gru"
-    num_layers: int = 1
-    decoder: Literal["bahdanau", "luong"] = "bahdanau"
-    decoder_layers: int = 1
-    residual: bool = False
-    attention: AttentionName = "global"
-    score: Literal["additive", "concat", "dot", "scaled_dot", "bilinear", "cosine", "location"] = (
-        "additive"
-    )
-    normalizer: Literal["softmax", "sparsemax", "entmax15", "entmax", "sigmoid", "gumbel"] = (
-        "softmax"
-    )
-    half_width: int = 10
-    soft_share: float = 0.5
-    num_alternatives: int = 6
-    chunk_len: int = 2
-    readout_dim: int | None = None
-    readout: Literal["tanh", "maxout"] = "tanh"
-    tied: bool = False
-    dropout: float = 0.5
-
-    def __post_init__(self) -> None:
-        widths = dict.fromkeys(
-            ("embed_dim", "hidden_dim", "encoder_dim", "readout_dim"), at_least(1)
-        )
-        counts = dict.fromkeys(
-            ("num_layers", "decoder_layers", "half_width", "num_alternatives", "chunk_len"),
-            at_least(1),
-        )
-        shares = dict.fromkeys(("dropout", "soft_share"), SHARE)
-        check_limits(self, "model", **widths, **counts, **shares)
-        check_goes_with(
-            self,
-            "model",
-            "attention",
-            score=tuple(name for name in get_args(AttentionName) if name != "coverage"),
-            normalizer=("global", "local_m", "local_p", "coverage"),
-            half_width=("local_m", "local_p"),
-            soft_share=("hard",),
-            num_alternatives=("marginal",),
-            chunk_len=("chunkwise",),
-        )
-        check_goes_with(self, "model", "decoder", readout=("bahdanau",))
-        if self.readout != "tanh" and self.readout_dim is None:
-            raise ValueError("model.readout is of a model.readout_dim; set that too")
-        if self.residual and self.num_layers == self.decoder_layers == 1:
-            raise ValueError("model.residual is of a model.num_layers or decoder_layers above 1")
-
-
-@dataclass(frozen=True)
 class TranslationTrainingSettings(TrainingSettings):
     """How long, how fast and on what to train a translator.
 
@@ -214,13 +130,27 @@ class TranslateSettings:
 
     data: DataSettings = field(default_factory=DataSettings)
     vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
-    model: ModelSettings = field(default_factory=ModelSettings)
+    model: ModelSettings = field(default_factory=RecurrentSettings)
     training: TranslationTrainingSettings = field(default_factory=TranslationTrainingSettings)
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
+
+    def __post_init__(self) -> None:
+        if getattr(self.model, "shared", False) and not self.vocabulary.shared:
+            raise ValueError("model.shared embeddings need one vocabulary: set vocabulary.shared")
 
 
 RECIPES = {
     "subwords": TranslateSettings(),
+    "transformer": TranslateSettings(
+        model=TransformerSettings(),
+        training=TranslationTrainingSettings(schedule="inverse_sqrt", warmup_steps=400),
+        decoding=DecodingSettings(beam_size=4),
+    ),
+    "weighted": TranslateSettings(
+        model=WeightedTransformerSettings(),
+        training=TranslationTrainingSettings(schedule="inverse_sqrt", warmup_steps=400),
+        decoding=DecodingSettings(beam_size=4),
+    ),
     "words": TranslateSettings(
         vocabulary=VocabularySettings(kind="words"),
         training=TranslationTrainingSettings(epochs=10, label_smoothing=0.0),
@@ -229,7 +159,7 @@ RECIPES = {
     "dates": TranslateSettings(
         data=DataSettings(name="dates"),
         vocabulary=VocabularySettings(kind="characters", lowercase=False),
-        model=ModelSettings(embed_dim=64, hidden_dim=160, dropout=0.0),
+        model=RecurrentSettings(embed_dim=64, hidden_dim=160, dropout=0.0),
         training=TranslationTrainingSettings(
             epochs=2,
             max_tokens=3000,
@@ -243,4 +173,5 @@ RECIPES = {
         decoding=DecodingSettings(beam_size=1),
     ),
 }
-"""Settings that go well together: sub-words (what we recommend), the tutorials' words, dates."""
+"""Settings that go well together: recurrent on sub-words (recommended), Transformers, the
+tutorials' words, dates."""

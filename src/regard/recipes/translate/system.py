@@ -9,14 +9,19 @@ from torch import Tensor, nn
 
 from regard.data.batching import source_batches
 from regard.data.encoding import encode_sources, pad
-from regard.data.tokenizers import Tokenizer
+from regard.data.tokenizers import SPECIALS, Tokenizer
 from regard.decoding import Beam, Search, force, replace_unknown
-from regard.interfaces import EOS, UNK, Hypothesis, StepDecoder, Tokens
+from regard.decoding.lengths import longest_hypothesis
+from regard.inspection.head_weights import HeadWeights
+from regard.inspection.labels import shorten
+from regard.interfaces import BOS, EOS, UNK, Hypothesis, StepDecoder, Tokens
+from regard.recipes.heads import EMPTY, Read, heads_of_translating
 from regard.recipes.kept import settings_kept
+from regard.recipes.translate.architectures import ARCHITECTURES
 from regard.recipes.translate.model import make_model
 from regard.recipes.translate.parts import read_tokenizers
 from regard.recipes.translate.settings import TranslateSettings
-from regard.training.run_directory import RunDirectory
+from regard.training.run_directory import RunDirectory, RunError
 
 __all__ = ["Translation", "TranslationSystem", "open_translator", "translator_settings"]
 
@@ -32,7 +37,8 @@ class Translation(NamedTuple):
     """One translation, and where each of its tokens looked.
 
     `alignment` has a row per target token and a column per source token. `num_cut` counts the
-    source tokens beyond the longest input the model takes, which were not read.
+    source tokens beyond the longest input the model takes, which were not read. `ids` are those of
+    the target as the model wrote it, before its unknown words were replaced.
     """
 
     text: str
@@ -41,6 +47,7 @@ class Translation(NamedTuple):
     target_tokens: list[str]
     alignment: Float[Tensor, "target source"]
     num_cut: int
+    ids: list[int]
 
 
 class TranslationSystem:
@@ -143,6 +150,33 @@ class TranslationSystem:
             )
         ]
 
+    def heads(self, text: str, translation: Translation) -> list[HeadWeights]:
+        """Return where every head of every layer looks, when a text is read and so translated.
+
+        The decoder's own positions stand for the tokens that they read, from `BOS` on; where they
+        look at the source, for those that they write, as in the alignment, and the end of the text.
+
+        Args:
+            translation: what `translate` or `align` returned for the text.
+
+        Raises:
+            TypeError: the model has no layers of heads.
+            ValueError: the translation is of another text, or of none.
+        """
+        source_tokens = self._read(text)
+        if not source_tokens:
+            raise ValueError(EMPTY)
+        if source_tokens != translation.source_tokens:
+            raise ValueError(f"this is the translation of another text than {shorten(text, 40)!r}")
+        [ids] = encode_sources([text], self.source_tokenizer)
+        source = Read(self._cut(ids), [*source_tokens, SPECIALS[EOS]])
+        written = [*translation.target_tokens, SPECIALS[EOS]]
+        target = Read([BOS, *translation.ids], [SPECIALS[BOS], *translation.target_tokens])
+        if len(translation.ids) >= longest_hypothesis(len(source.ids)):
+            # It came to no end: its last token was not read, and there may be no position for it.
+            written, target = written[:-1], Read(target.ids[:-1], target.tokens[:-1])
+        return heads_of_translating(self.model, source, target, written)
+
     def _in_batches(
         self,
         sources: Sequence[list[int]],
@@ -184,7 +218,7 @@ class TranslationSystem:
     def _translation(self, text: str, source: list[int], hypothesis: Hypothesis) -> Translation:
         source_tokens = self._read(text)
         if not source_tokens:  # nothing was said, so there is nothing to translate
-            return Translation("", 0.0, [], [], torch.zeros(0, 0), 0)
+            return Translation("", 0.0, [], [], torch.zeros(0, 0), 0, [])
         tokens = self.target_tokenizer.id_tokens(hypothesis.tokens)
         replaced = replace_unknown(tokens, hypothesis.alignment, source_tokens)
         return self._written(source, source_tokens, replaced, hypothesis)
@@ -208,6 +242,7 @@ class TranslationSystem:
             target_tokens=target_tokens,
             alignment=hypothesis.alignment[:, :num_read],
             num_cut=len(source) - 1 - num_read,
+            ids=hypothesis.tokens,
         )
 
 
@@ -217,7 +252,13 @@ def translator_settings(run: RunDirectory) -> TranslateSettings:
     Raises:
         RunError: the run cannot be read.
     """
-    return TranslateSettings(**settings_kept(run, get_type_hints(TranslateSettings)))
+    architecture = run.config().get("architecture")
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
+        raise RunError(
+            f"{run.path} holds an architecture {architecture!r}, unknown to this version"
+        )
+    groups = get_type_hints(TranslateSettings) | {"model": ARCHITECTURES[architecture]}
+    return TranslateSettings(**settings_kept(run, groups))
 
 
 def open_translator(run: RunDirectory, settings: TranslateSettings) -> TranslationSystem:

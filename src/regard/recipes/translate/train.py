@@ -25,6 +25,11 @@ from regard.recipes.fitting import (
     num_parameters,
 )
 from regard.recipes.translate.alignments import alignment_entropy
+from regard.recipes.translate.architectures import (
+    ARCHITECTURES,
+    RecurrentSettings,
+    WeightedTransformerSettings,
+)
 from regard.recipes.translate.model import make_model
 from regard.recipes.translate.parts import (
     load_splits,
@@ -36,7 +41,9 @@ from regard.recipes.translate.system import TranslationSystem
 from regard.recipes.translate.watcher import ValidationTranslator
 from regard.training.clock import Clock
 from regard.training.divergence import FiniteLoss
+from regard.training.reinforce import Reinforce
 from regard.training.run_directory import RunDirectory
+from regard.training.shares import ShareLearning
 from regard.training.trainer import is_first_process, make_trainer
 from regard.training.translation import TranslationTraining, teacher_forced_loss
 from regard.training.translation_metrics import exact_match, score_translations
@@ -83,22 +90,24 @@ def train_translator(
         settings.training,
         num_batches=len(train),
         teacher_forcing=settings.training.teacher_forcing,
+        shares=_shares(settings),
+        reinforce=_reinforce(settings, system.target_tokenizer.vocab_size),
     )
     checkpoint = run.checkpoint(module) if resume else None
     # Only now, when nothing that a user may have to mend is left to go wrong.
     if not resume and is_first_process():
-        run.create(
-            {"system": "translate", "settings": as_json(settings)}, lambda at: _save(system, at)
-        )
-    fit(trainer, module, (train, validation), checkpoint)
+        run.create(_config(settings), lambda at: _save(system, at))
+    model = fit(trainer, module, (train, validation), checkpoint)
     if not trainer.is_global_zero:
         return {}
+    tokenizers = system.source_tokenizer, system.target_tokenizer
+    trained = TranslationSystem(model, *tokenizers, max_len=system.max_len)
     evaluated = {
-        split: partial(evaluate_translator, system, pairs, settings)
+        split: partial(evaluate_translator, trained, pairs, settings)
         for split, (pairs, _) in {"validation": splits.validation, "test": splits.test}.items()
         if pairs
     }
-    return conclude(run, trainer, clock, system.model, evaluated)
+    return conclude(run, trainer, clock, model, evaluated)
 
 
 def evaluate_translator(
@@ -166,6 +175,29 @@ def _encode(
         f"{num_parameters(system.model):,} parameters"
     )
     return _Encoded(train.pairs, validation.pairs)
+
+
+def _shares(settings: TranslateSettings) -> ShareLearning | None:
+    """Return how the shares of branches are learnt, where there are branches."""
+    chosen = settings.model
+    if not isinstance(chosen, WeightedTransformerSettings):
+        return None
+    return ShareLearning(
+        chosen.shares_learning_rate, chosen.shares_warmup_steps, chosen.shares_frozen
+    )
+
+
+def _reinforce(settings: TranslateSettings, num_words: int) -> Reinforce | None:
+    """Return how choices are rewarded, where attention makes any."""
+    chosen = settings.model
+    draws = isinstance(chosen, RecurrentSettings) and chosen.attention == "hard"
+    return Reinforce(num_words) if draws else None
+
+
+def _config(settings: TranslateSettings) -> dict[str, Any]:
+    """Return what the run keeps of the settings: also which dataclass those of the model are."""
+    named = (name for name, kind in ARCHITECTURES.items() if type(settings.model) is kind)
+    return {"system": "translate", "architecture": next(named), "settings": as_json(settings)}
 
 
 def _save(system: TranslationSystem, folder: Path) -> None:

@@ -1,10 +1,15 @@
-"""The ways of attending that are compared, each on the decoder that it was published with."""
+"""The ways of attending that are compared, each on the decoder that it was published with.
+
+But for those that read one word alone: they stand on Luong's, which knows the last word that it has
+written when it looks. Bahdanau's looks before it does, and cannot know where.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from regard.recipes.translate.settings import ModelSettings, TranslateSettings
+from regard.recipes.translate.architectures import RecurrentSettings
+from regard.recipes.translate.settings import TranslateSettings
 
 __all__ = ["VARIANTS", "Variant"]
 
@@ -26,17 +31,24 @@ def _attending(**changes: Any) -> Variant:
     }
 
     def variant(shared: TranslateSettings) -> TranslateSettings:
+        model = _recurrent(shared)
         for name, value in chosen.items():
-            if getattr(shared.model, name) not in (value, getattr(ModelSettings, name)):
+            if getattr(model, name) not in (value, getattr(RecurrentSettings, name)):
                 raise ValueError(f"variants choose model.{name}")
-        return replace(shared, model=replace(shared.model, **chosen))
+        return replace(shared, model=replace(model, **chosen))
 
     return variant
 
 
+def _recurrent(shared: TranslateSettings) -> RecurrentSettings:
+    if isinstance(shared.model, RecurrentSettings):
+        return shared.model
+    raise ValueError("it is a way for a recurrent translator to attend, not for a Transformer")
+
+
 def _luong_dot(shared: TranslateSettings) -> TranslateSettings:
     # Of both directions together the encoder's states are to be as wide as the decoder's.
-    width = shared.model.hidden_dim
+    width = _recurrent(shared).hidden_dim
     if width % 2:
         raise ValueError(
             f"model.hidden_dim must be even, half for each direction of the encoder; got {width}"
@@ -53,9 +65,9 @@ VARIANTS: dict[str, Variant] = {
     "local_m": _attending(decoder="luong", score="bilinear", attention="local_m"),
     "local_p": _attending(decoder="luong", score="bilinear", attention="local_p"),
     "coverage": _attending(attention="coverage"),
-    "hard": _attending(attention="hard"),
-    "gumbel": _attending(normalizer="gumbel"),
-    "marginal": _attending(attention="marginal"),
+    "hard": _attending(decoder="luong", score="bilinear", attention="hard"),
+    "gumbel": _attending(decoder="luong", score="bilinear", normalizer="gumbel"),
+    "marginal": _attending(decoder="luong", score="bilinear", attention="marginal"),
     "monotonic": _attending(attention="monotonic"),
     "mocha": _attending(attention="chunkwise"),
     "sparsemax": _attending(normalizer="sparsemax"),

@@ -8,6 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from regard.interfaces import Pair
 from regard.recipes.translate.system import TranslationSystem
+from regard.training.sharding import whole
 from regard.training.translation_metrics import exact_match, tokenised_bleu
 
 __all__ = ["ValidationTranslator"]
@@ -31,7 +32,7 @@ class ValidationTranslator(Callback):
         self._report = report
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        with trainer.precision_plugin.forward_context():
+        with trainer.precision_plugin.forward_context(), whole(self._system.model):
             hypotheses = self._translate(trainer)
         figures = {
             "validation_bleu": tokenised_bleu(hypotheses, self._references),

@@ -1,0 +1,105 @@
+"""Attention whose heads are weighed, each transformed by itself: the weighted Transformer's."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from regard.functional.normalizers import sparsemax
+from regard.nn.dropout import Dropout
+from regard.nn.multihead import CachedMultiHeadAttention
+
+__all__ = ["BranchedAttention"]
+
+
+class BranchedAttention(CachedMultiHeadAttention):
+    r"""Attend from several heads, transform what each has read by itself, and weigh the results.
+
+    $$\sum_i \alpha_i \operatorname{FFN}_i(\kappa_i \operatorname{head}_i W^{O}_i), \quad
+    \sum_i \kappa_i = \sum_i \alpha_i = 1, \quad \kappa_i, \alpha_i \ge 0$$
+
+    It stands for attention and feed-forward layer together. `concatenation` is $\kappa$ and
+    `addition` is $\alpha$; training is to call `project` after each step, which brings them back
+    onto the simplex.
+
+    Args:
+        feedforward_dim: width of the hidden layers of all branches together.
+        feedforward_dropout: on the hidden layers.
+        options: those of `CachedMultiHeadAttention`, without `bias`.
+
+    Source: Ahmed et al. 2017, section 3, eq. 5-7.
+    Differs: where the paper leaves it open. Each branch has a feed-forward layer of its own, of
+    `feedforward_dim / num_heads` hidden units, so that there are as many parameters as in the two
+    that it stands for. A sum and a norm lead around the whole, none around a branch. Since the
+    shares sum to one, a bias of the output that all branches have in common is that of the sum.
+    Their 192 weights are those of 12 layers with 8 branches: one of these in each encoder layer,
+    and one, for the source, in each decoder layer.
+    Cost: that of `CachedMultiHeadAttention`, and a vector of width `embed_dim` for each head.
+
+    Raises:
+        ValueError: `num_heads` does not divide `embed_dim` and `feedforward_dim`.
+
+    >>> attention, text = BranchedAttention(8, 2, feedforward_dim=16), torch.zeros(1, 5, 8)
+    >>> attention(torch.zeros(1, 3, 8), attention.memory(text, text)).shape
+    torch.Size([1, 3, 8])
+    >>> attention.addition.sum()
+    tensor(1., grad_fn=<SumBackward0>)
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        *,
+        feedforward_dim: int,
+        feedforward_dropout: float = 0.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(embed_dim, num_heads, **options)
+        if feedforward_dim % num_heads:
+            raise ValueError(
+                f"num_heads must divide feedforward_dim; got {num_heads} and {feedforward_dim}"
+            )
+        width = feedforward_dim // num_heads
+        self.output.register_parameter("bias", None)
+        self.concatenation = nn.Parameter(_shares(num_heads))
+        self.addition = nn.Parameter(_shares(num_heads))
+        self.widen = nn.Parameter(torch.empty(num_heads, embed_dim, width))
+        self.widen_bias = nn.Parameter(torch.zeros(num_heads, 1, width))
+        self.narrow = nn.Parameter(torch.empty(num_heads, width, embed_dim))
+        self.narrow_bias = nn.Parameter(torch.zeros(embed_dim))
+        for branches in (self.widen, self.narrow):
+            for branch in branches.detach():
+                nn.init.xavier_uniform_(branch)
+        self.feedforward_dropout = Dropout(feedforward_dropout)
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Bring the shares back onto the simplex: to the nearest that sum to one.
+
+        Source: Ahmed et al. 2017, section 3; sparsemax is this projection (Martins & Astudillo
+        2016, eq. 2).
+        """
+        for shares in (self.concatenation, self.addition):
+            shares.copy_(sparsemax(shares))
+
+    def joined(
+        self, contexts: Float[Tensor, "*batch heads query head_dim"]
+    ) -> Float[Tensor, "*batch query embed"]:
+        """Return the output of what the heads have read."""
+        num_heads = len(self.concatenation)
+        of_heads = self.output.weight.mT.unflatten(0, (num_heads, -1))
+        branches = contexts @ (of_heads * self.concatenation.view(-1, 1, 1))
+        hidden = torch.relu(branches @ self.widen + self.widen_bias)
+        weighed = self.narrow * self.addition.view(-1, 1, 1)
+        # Heads side by side, so that one product sums over the branches too.
+        hidden = self.feedforward_dropout(hidden).transpose(-3, -2).flatten(-2)
+        added: Tensor = hidden @ weighed.flatten(0, 1) + self.narrow_bias
+        return added
+
+
+def _shares(number: int) -> Float[Tensor, " number"]:
+    """Return random shares, which sum to one."""
+    drawn = torch.rand(number)
+    return drawn / drawn.sum()

@@ -1,0 +1,1 @@
+"""Language models: learnt from plain text, and sampled."""
