@@ -7,6 +7,7 @@ import torch
 
 from regard.inspection import side_by_side
 from regard.inspection.alignment import Alignment
+from regard.inspection.notices import told
 
 
 def alignment(source: str, target: str, seed: int = 0) -> Alignment:
@@ -51,8 +52,8 @@ def test_what_is_empty_is_left_out(tmp_path: Path) -> None:
     nothing = Alignment(torch.zeros(0, 0), [], [])
     with_nothing = {name: [nothing, *found] for name, found in SYSTEMS.items()}
     assert len(side_by_side.draw(with_nothing).axes) == 9
-    side_by_side.save(with_nothing, tmp_path / "found.png")
-    assert (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
+    side_by_side.save(with_nothing, tmp_path / "found.svg")
+    assert "local_p" in (tmp_path / "found.svg").read_text("utf-8")
     with pytest.raises(ValueError, match="no sentence to draw"):
         side_by_side.draw({"one": [nothing]})
 
@@ -63,3 +64,11 @@ def test_systems_have_the_same_sentences() -> None:
     others = [alignment("ein wort", "a word") for _ in SENTENCES]
     with pytest.raises(ValueError, match="the same tokens"):
         side_by_side.draw({**SYSTEMS, "others": others})
+
+
+def test_missing_characters_are_told_of(tmp_path: Path) -> None:
+    strange = {"one": [alignment("\U0003fffd x", "a b")]}
+    lines: list[str] = []
+    with told(lines.append):
+        side_by_side.save(strange, tmp_path / "found.png")
+    assert [line[:21] for line in lines] == ["no installed font has"]

@@ -32,6 +32,7 @@ COMMANDS = (
     _Command("evaluate", "score a trained run", "evaluate"),
     _Command("export", "write a run to files that run without Regard", "export"),
     _Command("inspect", "look into a run: settings, figures, attention", "inspect"),
+    _Command("curves", "draw how trainings went", "curves"),
     _Command("catalogue", "every mechanism, with formula and source", "catalogue"),
     _Command("bench", "how fast attention is here, against what others have", "bench"),
     _Command("data", "the data sets known by name", "data"),

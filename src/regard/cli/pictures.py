@@ -1,15 +1,16 @@
 """What is drawn of translations and classifications."""
 
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from regard.cli.parser import UsageError
 from regard.data.encoders import Span
 from regard.inspection.alignment import Alignment
 from regard.inspection.head_weights import HeadWeights
+from regard.inspection.learning import Learning
+from regard.inspection.notices import told
 from regard.inspection.shading import ShadedText, percentage
 from regard.recipes.classify.system import Look
 from regard.recipes.generate.system import TextLook
@@ -21,6 +22,7 @@ __all__ = [
     "check_picture",
     "cut_notice",
     "draw",
+    "draw_curves",
     "draw_heads",
     "numbered",
     "shaded",
@@ -111,11 +113,15 @@ def draw_heads(attentions: Sequence[HeadWeights], path: Path, title: str) -> Non
         save(attentions, path, title)
 
 
-@contextmanager
-def _said_of(path: Path) -> Iterator[None]:
+def draw_curves(learnings: Sequence[Learning], path: Path) -> None:
+    """Draw how trainings went to a picture file."""
+    # Imported here, as above.
+    from regard.inspection.curves import save
+
+    with _said_of(path):
+        save(learnings, path)
+
+
+def _said_of(path: Path) -> AbstractContextManager[None]:
     """Say on stderr what is warned of while a picture is drawn."""
-    with warnings.catch_warnings(record=True) as noted:
-        warnings.simplefilter("always")
-        yield
-    for note in noted:
-        print(f"regard: {path}: {note.message}", file=sys.stderr)
+    return told(lambda line: print(f"regard: {path}: {line}", file=sys.stderr))

@@ -7,16 +7,15 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from regard.files import replacing
 from regard.inspection.alignment import Alignment
 from regard.inspection.fonts import fonts_for
 from regard.inspection.labels import printable
+from regard.inspection.picture_files import save_figure
 from regard.inspection.plots import draw_cells, token_labels
 
 __all__ = ["draw", "save"]
 
 _FONT_SIZE = 6.5
-_DOTS_PER_INCH = 160
 
 # Lengths in inches.
 _CELL, _CHARACTER, _GAP, _MARGIN = 0.125, 0.062, 0.18, 0.15
@@ -44,9 +43,8 @@ def draw(systems: Mapping[str, Sequence[Alignment]]) -> Figure:
         left + len(names) * (width + _GAP) + _MARGIN,
         _TITLE + sum(heights) + sum(above) + len(rows) * _GAP + _MARGIN,
     )
-    shown = "".join(token for row in rows for token in (*row[0].source, *row[0].target))
     text: dict[str, Any] = {
-        "family": fonts_for("".join([*names, shown])).families,
+        "family": fonts_for("".join(names) + _shown(rows)).families,
         "fontsize": _FONT_SIZE,
         "parse_math": False,
     }
@@ -69,9 +67,9 @@ def draw(systems: Mapping[str, Sequence[Alignment]]) -> Figure:
 
 
 def save(systems: Mapping[str, Sequence[Alignment]], path: Path) -> None:
-    """Draw to a file of the kind that its suffix says, which is then whole or not there."""
-    with replacing(path) as draft:
-        draw(systems).savefig(draft, format=path.suffix[1:], dpi=_DOTS_PER_INCH)
+    """Draw to a .pdf, .png or .svg file, which is then whole or not there."""
+    title = printable(", ".join(systems))
+    save_figure(draw(systems), path, title=title, shown=_shown(_rows(systems)))
 
 
 def _rows(systems: Mapping[str, Sequence[Alignment]]) -> list[tuple[Alignment, ...]]:
@@ -85,6 +83,12 @@ def _rows(systems: Mapping[str, Sequence[Alignment]]) -> list[tuple[Alignment, .
         if any(each.weights.shape != row[0].weights.shape for each in row):
             raise ValueError("systems side by side must have aligned the same tokens")
     return rows
+
+
+def _shown(rows: Sequence[tuple[Alignment, ...]]) -> str:
+    """Return the text of the sentences, as it is written beside their cells."""
+    tokens = (token for first, *_ in rows for token in (*first.source, *first.target))
+    return "".join(token_labels(list(tokens)))
 
 
 def _draw_one(axes: Axes, alignment: Alignment, text: dict[str, Any], *, is_first: bool) -> None:

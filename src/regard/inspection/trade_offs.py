@@ -12,13 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox, BboxBase
 
-from regard.files import replacing
 from regard.inspection.fonts import fonts_for
+from regard.inspection.picture_files import save_figure
 
 __all__ = ["TradeOff", "draw", "save", "unbeaten"]
 
 _INK, _FAINT, _GUIDE = "#002c5f", "#7a8599", "#d9dde5"
-_DOTS_PER_INCH = 160
 
 # Lengths in inches.
 _LEFT, _TOP, _BOTTOM, _RIGHT = 0.65, 0.4, 0.6, 0.2
@@ -83,9 +82,8 @@ def draw(systems: Sequence[TradeOff]) -> Figure:
 
 
 def save(systems: Sequence[TradeOff], path: Path) -> None:
-    """Draw to a file of the kind that its suffix says, which is then whole or not there."""
-    with replacing(path) as draft:
-        draw(systems).savefig(draft, format=path.suffix[1:], dpi=_DOTS_PER_INCH)
+    """Draw to a .pdf, .png or .svg file, which is then whole or not there."""
+    save_figure(draw(systems), path, title=", ".join(system.name for system in systems))
 
 
 def _draw_points(

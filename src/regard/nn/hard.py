@@ -41,7 +41,7 @@ class HardAttention(Attention):
     (7.0, tensor([[0.]]))
     """
 
-    def __init__(self, score: ScoreModule, *, soft_share: float = 0.5) -> None:
+    def __init__(self, score: ScoreModule, *, soft_share: float = 0.75) -> None:
         super().__init__(score, _SoftInTraining())
         if not 0 <= soft_share <= 1:
             raise ValueError(f"soft_share must lie in 0…1; got {soft_share}")

@@ -8,7 +8,7 @@ from torch import nn
 from regard.nn.branched import BranchedAttention
 from regard.training.schedules import schedule
 
-__all__ = ["ShareLearning", "branches", "shares_of"]
+__all__ = ["ShareLearning", "branches", "named_shares", "shares_of"]
 
 
 class ShareLearning(NamedTuple):
@@ -51,3 +51,17 @@ def shares_of(model: nn.Module) -> list[nn.Parameter]:
         for attention in branches(model).values()
         for shares in (attention.concatenation, attention.addition)
     ]
+
+
+def named_shares(model: nn.Module) -> dict[str, float]:
+    """Return the share of each branch: `shares/` with its attention, which of the two, its number.
+
+    >>> named_shares(BranchedAttention(8, 1, feedforward_dim=8))
+    {'shares//concatenation/0': 1.0, 'shares//addition/0': 1.0}
+    """
+    return {
+        f"shares/{name}/{kind}/{number}": share
+        for name, attention in branches(model).items()
+        for kind in ("concatenation", "addition")
+        for number, share in enumerate(getattr(attention, kind).tolist())
+    }

@@ -13,7 +13,8 @@ from regard.training.module import ParameterGroup
 from regard.training.next_token import NextTokenTraining, mean_loss
 from regard.training.reinforce import Reinforce
 from regard.training.settings import TrainingSettings
-from regard.training.shares import ShareLearning, branches, shares_of
+from regard.training.sharding import whole
+from regard.training.shares import ShareLearning, branches, named_shares, shares_of
 from regard.training.teacher_forcing import share_at, with_own_words
 
 __all__ = ["TranslationTraining", "predictions", "teacher_forced_loss"]
@@ -22,7 +23,7 @@ __all__ = ["TranslationTraining", "predictions", "teacher_forced_loss"]
 class TranslationTraining(NextTokenTraining):
     """Minimise the cross-entropy of each target token, given the source and the tokens before it.
 
-    Validation is teacher-forced throughout.
+    Validation is teacher-forced throughout. Shares of branches are logged after every epoch.
 
     Args:
         teacher_forcing: share of true words among those given at the last step; see `share_at`.
@@ -64,6 +65,18 @@ class TranslationTraining(NextTokenTraining):
         # Here, not in a later hook: averages take the weights right after the step.
         for attention in branches(self.model).values():
             attention.project()
+
+    def on_train_start(self) -> None:
+        self._log_shares()
+
+    def on_train_epoch_end(self) -> None:
+        self._log_shares()
+
+    def _log_shares(self) -> None:
+        if self.shares is None or self.logger is None:
+            return
+        with whole(self.model):
+            self.logger.log_metrics(named_shares(self.model), step=self.global_step)
 
     def predicted(
         self, batch: TranslationBatch

@@ -72,7 +72,7 @@ class RecurrentSettings:
     score: ScoreName | Literal["location"] = "additive"
     normalizer: NormalizerName = "softmax"
     half_width: int = 10
-    soft_share: float = 0.5
+    soft_share: float = 0.75
     num_alternatives: int = 6
     chunk_len: int = 2
     readout_dim: int | None = None

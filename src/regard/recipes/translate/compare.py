@@ -7,6 +7,7 @@ from pathlib import Path
 from regard.data.links import read_links
 from regard.inspection import side_by_side
 from regard.inspection.alignment import Alignment
+from regard.inspection.notices import told
 from regard.interfaces import Pair
 from regard.recipes.fitting import Report
 from regard.recipes.kept import differences
@@ -61,7 +62,7 @@ def compare_translators(
     _check(shared, variants, earlier, folder)
     judge = _judge_of_alignments(shared, links, folder)
     if links is not None and earlier:
-        write_comparison(folder, [judge(outcome) for outcome in earlier])
+        _write(folder, [judge(outcome) for outcome in earlier], report)
     planned = [
         Outcome(name, {key: value for key, (_, value) in differences(shared, settings).items()}, {})
         for name, settings in variants.items()
@@ -74,10 +75,16 @@ def compare_translators(
             outcome = _train(plan, variants[plan.name], folder, report)
         outcome = judge(outcome)
         report(f"{title}: {_summary(outcome)}")
-        write_comparison(folder, [outcome])
+        _write(folder, [outcome], report)
     trained = [each.name for each in read_comparison(folder) if not each.diverged]
-    _draw_alignments(trained, shared, folder)
-    return write_comparison(folder, [])
+    with told(report):
+        _draw_alignments(trained, shared, folder)
+    return _write(folder, [], report)
+
+
+def _write(folder: Path, outcomes: Sequence[Outcome], report: Report) -> list[Outcome]:
+    with told(report):
+        return write_comparison(folder, outcomes)
 
 
 def _check(

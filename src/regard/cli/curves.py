@@ -1,0 +1,66 @@
+"""`regard curves`."""
+
+from pathlib import Path
+
+from regard.cli.parser import Parser, UsageError
+from regard.cli.pictures import check_picture, draw_curves
+from regard.inspection.learning import Learning, Points
+from regard.training.history import read_history
+from regard.training.run_directory import RunDirectory
+
+__all__ = ["run"]
+
+DESCRIPTION = """Draw how trainings went: what each logged, over its steps.
+
+  regard curves runs/subwords
+  regard curves runs/transformer runs/weighted --png curves.png
+
+Every figure has a panel, with a line for each run: the loss that was trained on, and what was
+validated after every epoch. A training may still go on. Of a weighted Transformer, the shares of
+its branches are drawn below, a column for each attention that has some: how much of each head is
+read (concatenation, κ) and handed on (addition, α); dotted, what each would have if all had as
+much."""
+
+NOT_DRAWN = ("epoch",)
+SHARES = "shares/"
+
+
+def run(words: list[str]) -> int:
+    """Draw, and say where."""
+    parser = Parser(prog="regard curves", description=DESCRIPTION)
+    parser.add_argument("runs", nargs="+", type=Path, help="run directories of regard train")
+    parser.add_argument(
+        "--png", type=Path, default=Path("curves.png"), help="draw to a .png, .svg or .pdf file"
+    )
+    given = parser.parse_words(words)
+    check_picture(given.png)
+    runs: list[Path] = given.runs
+    if len(set(runs)) < len(runs):
+        raise UsageError("name each run once")
+    learnings = list(map(learning, runs, _names(runs)))
+    draw_curves(learnings, given.png)
+    print(f"wrote {given.png}")
+    return 0
+
+
+def learning(path: Path, name: str) -> Learning:
+    """Read what a training logged, the shares of branches apart from the rest."""
+    figures: dict[str, Points] = {}
+    shares: dict[str, dict[str, list[Points]]] = {}
+    for key, points in read_history(RunDirectory(path)).items():
+        if key.startswith(SHARES):
+            attention, kind, _ = key.removeprefix(SHARES).rsplit("/", 2)
+            shares.setdefault(attention, {}).setdefault(kind, []).append(points)
+        elif key not in NOT_DRAWN:
+            figures[key] = points
+    return Learning(name, figures, shares)
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """Return as many parts of the paths, from their ends, as tell them apart."""
+    longest = max(len(path.parts) for path in paths)
+    for number in range(1, longest):
+        names = ["/".join(path.parts[-number:]) for path in paths]
+        if len(set(names)) == len(paths):
+            return names
+    return [str(path) for path in paths]
