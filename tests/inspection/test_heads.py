@@ -156,6 +156,8 @@ def overlaps(boxes: dict[str, Bbox]) -> list[tuple[str, str]]:
     ]
 
 
+# Whether a font has the characters or not, a box of some width is drawn.
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
 @pytest.mark.parametrize(
     "tokens",
     [SOURCE, ["<bos>"], ["w"], ["word"] * 40, list("東京は日本の首都です"), ["x" * 30, "gj"] * 4],

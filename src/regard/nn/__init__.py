@@ -1,5 +1,6 @@
 """Layers that own parameters, each thin over `regard.functional`."""
 
+from regard.nn.abcnn import AttentionMaps, ColumnWeights, PairConvolution, WideConvolution
 from regard.nn.attention import Attention
 from regard.nn.attention_pooling import (
     AttentionPooling,
@@ -43,11 +44,13 @@ from regard.nn.transformer import (
 __all__ = [
     "AdditiveScore",
     "Attention",
+    "AttentionMaps",
     "AttentionPooling",
     "BahdanauDecoder",
     "BilinearScore",
     "BranchedAttention",
     "CachedMultiHeadAttention",
+    "ColumnWeights",
     "ConcatScore",
     "CosineScore",
     "CoverageAttention",
@@ -73,6 +76,7 @@ __all__ = [
     "MonotonicAttention",
     "MultiHeadAttention",
     "MultiHeadAttentionPooling",
+    "PairConvolution",
     "Pooling",
     "PostNorm",
     "PreNorm",
@@ -86,4 +90,5 @@ __all__ = [
     "TanhReadout",
     "TransformerDecoder",
     "TransformerEncoder",
+    "WideConvolution",
 ]

@@ -1,0 +1,113 @@
+"""How two texts match, position by position, and averages that such a match weighs (ABCNN).
+
+Nothing here is normalised: a position counts as much as it matches the other text, all in all.
+"""
+
+from collections.abc import Callable
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from regard.functional import scores
+from regard.functional.precision import at_least_float32
+
+__all__ = ["match", "total_average", "window_average"]
+
+
+def match(
+    left: Float[Tensor, "*#batch left width"],
+    right: Float[Tensor, "*#batch right width"],
+    mask: Bool[Tensor, "*#batch left right"] | None = None,
+    *,
+    score: Callable[[Tensor, Tensor], Tensor] = scores.distance,
+) -> Float[Tensor, "*#batch left right"]:
+    r"""Score every position of a text against every position of another: the attention matrix.
+
+    $$A_{ij} = \operatorname{score}(l_i, r_j)$$
+
+    Args:
+        mask: True where both positions are real; elsewhere the match is 0.
+
+    Source: Yin et al. 2016 (ABCNN), section 5.1.
+    Cost: that of the score.
+
+    >>> match(torch.zeros(1, 2), torch.tensor([[0.0, 0.0], [0.0, 1.0]]))
+    tensor([[1.0000, 0.5000]])
+    """
+    matched: Tensor = score(left, right)
+    return matched if mask is None else matched.masked_fill(~mask, 0)
+
+
+def window_average(
+    columns: Float[Tensor, "*batch columns width"],
+    window: int,
+    weights: Float[Tensor, "*batch columns"] | None = None,
+) -> Float[Tensor, "*batch positions width"]:
+    r"""Average over a window that slides by one: w-ap, back to as many positions as were convolved.
+
+    $$p_j = \frac{1}{w} \sum_{k=j}^{j+w-1} c_k, \quad
+    \text{with weights:} \quad p_j = \sum_{k=j}^{j+w-1} a_k c_k$$
+
+    There are `columns - window + 1` positions, down to none.
+
+    Args:
+        weights: how much each column counts; they are not normalised, as in the paper.
+
+    Source: Yin et al. 2016 (ABCNN), sections 4 (w-ap) and 5.2.
+    Cost: columns x window x width operations.
+
+    Raises:
+        ValueError: the window is wider than what a text, even an empty one, is convolved to.
+
+    >>> window_average(torch.tensor([[1.0], [3.0], [5.0]]), 2).flatten()
+    tensor([2., 4.])
+    >>> window_average(torch.tensor([[1.0], [3.0], [5.0]]), 2, torch.tensor([1.0, 0.0, 2.0]))
+    tensor([[ 1.],
+            [10.]])
+    """
+    num_columns, width = columns.shape[-2:]
+    if not 1 <= window <= num_columns + 1:
+        raise ValueError(
+            f"window must lie in 1…{num_columns + 1}, for {num_columns} columns; got {window}"
+        )
+    if window > num_columns:
+        return columns.new_zeros(*columns.shape[:-2], 0, width)
+    weighed = columns if weights is None else columns * weights.unsqueeze(-1)
+    wide = at_least_float32(weighed).transpose(-1, -2)
+    means = F.avg_pool1d(wide.flatten(0, -2).unsqueeze(1), window, stride=1).squeeze(1)
+    found: Tensor = means.unflatten(0, wide.shape[:-1]).transpose(-1, -2)
+    return (found if weights is None else window * found).to(columns.dtype)
+
+
+def total_average(
+    columns: Float[Tensor, "*batch columns width"],
+    mask: Bool[Tensor, "*#batch columns"] | None = None,
+    weights: Float[Tensor, "*batch columns"] | None = None,
+) -> Float[Tensor, "*batch width"]:
+    r"""Average over all columns: all-ap.
+
+    $$p = \frac{1}{n} \sum_k c_k, \quad
+    \text{with weights:} \quad p = \frac{\sum_k a_k c_k}{\sum_k a_k}$$
+
+    The average of none is 0, and so is one whose weights are all 0.
+
+    Args:
+        mask: True for the columns that count.
+        weights: how much each column counts, 0 or more.
+
+    Source: Yin et al. 2016 (ABCNN), sections 4 (all-ap) and 5.2.
+    Differs: the paper weighs the windows alone; here weights may weigh all columns too.
+    Cost: columns x width operations.
+
+    >>> total_average(torch.tensor([[1.0], [3.0], [8.0]]), torch.tensor([True, True, False]))
+    tensor([2.])
+    """
+    wide = at_least_float32(columns)
+    counted = wide.new_ones(columns.shape[:-1]) if weights is None else at_least_float32(weights)
+    if mask is not None:
+        counted = counted.masked_fill(~mask, 0)
+    total = counted.sum(dim=-1, keepdim=True)
+    # Guarded before the division: where there is nothing, its gradient would be no number.
+    shares = counted / total.masked_fill(total == 0, 1)
+    return (shares.unsqueeze(-2) @ wide).squeeze(-2).to(columns.dtype)
