@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from regard import biases, masks, normalizers, rotary, scores
 from regard import nn as layers
@@ -272,3 +272,17 @@ PROJECTIONS = [
         lambda vectors: rotary.rotary(vectors, torch.arange(vectors.shape[-2])),
     ),
 ]
+
+
+@dataclass(frozen=True)
+class LayerCase:
+    """A layer of `regard.nn`; `read` gives one result per sequence, from its real positions."""
+
+    id: str
+    make: Callable[[], nn.Module]
+    read: Callable[[Any, Tensor, Tensor], Tensor]
+    of_nothing: Callable[[Any], Tensor] = lambda layer: torch.zeros(())  # of an empty sequence
+    exportable: bool = True
+    attends: bool = True  # has weights, to be looked into
+    learns: bool = True  # has parameters
+    name: str = ""

@@ -1,7 +1,6 @@
 """Every public layer, with the properties it declares; see `tests/cases.py`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,21 +10,8 @@ from torch import Tensor, nn
 from regard import masks, normalizers
 from regard import nn as layers
 from regard.nn.transformer import DecoderReading
-from tests.cases import WIDTH
-
-
-@dataclass(frozen=True)
-class LayerCase:
-    """A layer of `regard.nn`; `read` gives one result per sequence, from its real positions."""
-
-    id: str
-    make: Callable[[], nn.Module]
-    read: Callable[[Any, Tensor, Tensor], Tensor]
-    of_nothing: Callable[[Any], Tensor] = lambda layer: torch.zeros(())  # of an empty sequence
-    exportable: bool = True
-    attends: bool = True  # has weights, to be looked into
-    learns: bool = True  # has parameters
-    name: str = ""
+from tests.cases import WIDTH, LayerCase
+from tests.pair_cases import PAIR_LAYERS
 
 
 def _read_pooled(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
@@ -129,26 +115,6 @@ def _read_written(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
         reading, state = layer(layer.words(word), state)
         features.append(layer.features(reading, word))
     return torch.cat(features, dim=-1)
-
-
-def _with_itself(layer: Any, sequence: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what a layer makes of a text and of the same text, beside it."""
-    real = masks.padding(lengths, sequence.shape[1])
-    return layer(sequence, sequence, real.transpose(1, 2) & real)
-
-
-def _read_maps(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
-    return torch.cat(_with_itself(layer, sequence, lengths), dim=-1).sum(dim=1)
-
-
-def _read_counted(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
-    left, right = _with_itself(layer, sequence, lengths)
-    return ((left + 2 * right).unsqueeze(-1) * sequence).sum(dim=1)
-
-
-def _read_convolved(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
-    (left, right), averages = layer((sequence, sequence.flip(-1)), (lengths, lengths))
-    return torch.cat([left.sum(dim=1), right.sum(dim=1), *averages], dim=-1)
 
 
 def _of_nothing(read: Callable[..., Tensor]) -> Callable[[Any], Tensor]:
@@ -316,33 +282,7 @@ LAYERS = [
         _read_pooled,
         name="LastStateAttention",
     ),
-    LayerCase(
-        "WideConvolution",
-        lambda: layers.WideConvolution(WIDTH, 3, 2),
-        lambda layer, sequence, lengths: layer(sequence, lengths).sum(dim=1),
-        attends=False,
-    ),
-    LayerCase("AttentionMaps", lambda: layers.AttentionMaps(WIDTH, 16), _read_maps),
-    LayerCase("ColumnWeights", layers.ColumnWeights, _read_counted, learns=False),
-    LayerCase(
-        "PairConvolution",
-        lambda: layers.PairConvolution(WIDTH, 3, 3),
-        _read_convolved,
-        attends=False,
-    ),
-    LayerCase(
-        "PairConvolution_attending",
-        lambda: layers.PairConvolution(
-            WIDTH,
-            3,
-            3,
-            maps=layers.AttentionMaps(WIDTH, 16),
-            weighs=layers.ColumnWeights(score=layers.BilinearScore(3, 3)),
-        ),
-        _read_convolved,
-        attends=False,  # what attends is in it
-        name="PairConvolution",
-    ),
+    *PAIR_LAYERS,
     LayerCase(
         "RecurrentEncoder",
         lambda: _recurrence(nn.GRU, bidirectional=True),

@@ -8,10 +8,10 @@ import regard
 from regard import kernels
 from regard.interfaces import BOS
 from regard.kernels import fused
-from tests.cases import BIASES, MASKS, WIDTH, BiasCase, MaskCase, over
+from tests.cases import BIASES, MASKS, WIDTH, BiasCase, LayerCase, MaskCase, over
 from tests.compiler import has_compiler, needs_compiler
 from tests.drawing import draws, sentences
-from tests.layer_cases import LAYERS, LayerCase
+from tests.layer_cases import LAYERS
 from tests.model_cases import DECODERS
 from tests.questions import PAIRS, Pair, leaf, question
 

@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 import regard
-from tests.cases import MAX_LEN, WIDTH, over
+from tests.cases import MAX_LEN, WIDTH, LayerCase, over
 from tests.drawing import draws
-from tests.layer_cases import LAYERS, LayerCase
+from tests.layer_cases import LAYERS
 from tests.questions import PAIRS, Pair, question
 
 # Runtime type checks fix the sizes of an exported program, so these run without them.

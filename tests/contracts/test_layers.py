@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from regard import nn as layers
 from regard import normalizers
 from regard.interfaces import Attends, Memory, Normalizer
-from tests.cases import WIDTH, over
+from tests.cases import WIDTH, LayerCase, over
 from tests.drawing import draws
-from tests.layer_cases import LAYERS, LayerCase, encoder_layer
+from tests.layer_cases import LAYERS, encoder_layer
 from tests.questions import leaf
 
 LENGTHS = torch.tensor([5, 2, 0, 3])

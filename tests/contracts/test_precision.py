@@ -9,9 +9,9 @@ import regard
 from regard import kernels, record
 from regard.functional.splitting import split
 from regard.nn import AdditiveScore, Attention, DotScore, MultiHeadAttention
-from tests.cases import SCORES, WIDTH, ScoreCase, over
+from tests.cases import SCORES, WIDTH, LayerCase, ScoreCase, over
 from tests.drawing import draws, sentences
-from tests.layer_cases import LAYERS, LayerCase
+from tests.layer_cases import LAYERS
 from tests.model_cases import DECODERS, DecoderCase
 from tests.questions import PAIRS, leaf, question
 
