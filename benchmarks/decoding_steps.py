@@ -3,8 +3,9 @@
     scripts/bench decoding_steps
 
 One step of a search with Luong's decoder in the sizes of the default recipe (state 512, encoder
-states 1,024), the alignment included, for 8 sentences of 50, 500 and 5,000 words that have been
-read. What looks at a part of the source takes as long however long that is; all else takes longer.
+states 1,024), the alignment and the reordering of the beam included, for 4 hypotheses of each of 2
+sentences of 50 to 5,000 words that have been read. What looks at a part of the source takes as long
+however long that is; all else takes longer.
 A scan that goes on for long makes a long step, but goes through the source once in all; here it
 stops at once. Lengths alternate; medians are compared.
 """
@@ -26,8 +27,9 @@ from regard.nn.recurrent import RecurrentLayers
 from regard.recipes.translate.architectures import RecurrentSettings
 from regard.recipes.translate.recurrent import make_attention
 
-EMBED, HIDDEN, CONTEXT, ROWS = 256, 512, 1024, 8
-LENGTHS = (50, 500, 5000)
+EMBED, HIDDEN, CONTEXT = 256, 512, 1024
+SOURCES, HYPOTHESES = 2, 4
+LENGTHS = (50, 500, 1000, 2000, 5000)
 STOPPING = 10.0  # far above what untrained energies are
 VARIANTS = {
     "global, additive": RecurrentSettings(),
@@ -74,17 +76,20 @@ def _model(attention: DecoderAttention) -> RecurrentTranslator:
 @torch.no_grad()
 def _step(model: RecurrentTranslator, length: int) -> Callable[[], None]:
     """Return a step of a decoder that has come half-way, where it knows of its way."""
-    ids = torch.randint(4, 1000, (ROWS, length))
-    state = model.start(Tokens(ids, torch.full((ROWS,), length)))
-    token = torch.full((ROWS,), 5)
-    before = state.memory.before
+    ids = torch.randint(4, 1000, (SOURCES, length))
+    state = model.start(Tokens(ids, torch.full((SOURCES,), length)))
+    state = model.reorder(state, torch.arange(SOURCES).repeat_interleave(HYPOTHESES))
+    token = torch.full((SOURCES * HYPOTHESES,), 5)
+    before = state.memory.memory.before
     if before is not None and not before.is_floating_point():
-        memory = state.memory._replace(before=torch.full_like(before, length // 2))
-        state = state._replace(memory=memory)
+        memory = state.memory.memory._replace(before=torch.full_like(before, length // 2))
+        state = state._replace(memory=state.memory._replace(memory=memory))
+    # As a beam does, which goes on from its best hypotheses in whichever order they are.
+    best = torch.arange(len(token)).view(SOURCES, HYPOTHESES).flip(1).flatten()
 
     @torch.no_grad()
     def step() -> None:
-        advance(model, state, token)
+        model.reorder(advance(model, state, token)[-1], best)
 
     return step
 

@@ -21,11 +21,11 @@ from regard.models import (
     RecurrentTranslator,
     TransformerClassifier,
     TransformerLanguageModel,
-    TransformerTranslator,
 )
 from regard.nn.ngrams import Ngrams
 from tests.cases import MAX_LEN, NORMALIZERS
 from tests.drawing import VOCAB
+from tests.transformer_cases import HEAD_SCORES, TRANSFORMERS
 
 
 @dataclass(frozen=True)
@@ -98,84 +98,6 @@ ATTENTIONS: dict[str, Callable[[], Any]] = {
     ),
 }
 """Attentions of a decoder of width 6 to an encoder of width 12; in training, some draw."""
-
-HEAD_SCORES: dict[str, Callable[[], layers.ScoreModule]] = {
-    "dot": layers.DotScore,
-    "cosine": lambda: layers.CosineScore(temperature=1.0),
-    "distance": layers.DistanceScore,
-    "bilinear": lambda: layers.BilinearScore(4, 4),
-    "additive": lambda: layers.AdditiveScore(4, 4, 3),
-    "concat": lambda: layers.ConcatScore(4, 4, 3),
-}
-"""Between the vectors of a head, which are 4 wide."""
-
-
-def transformer(
-    *,
-    norm: Any = layers.PreNorm,
-    reach: int | None = None,
-    dropout: float = 0.0,
-    of_source: dict[str, Any] | None = None,
-    of_itself: dict[str, Any] | None = None,
-    attention: Callable[..., Any] = layers.CachedMultiHeadAttention,
-    **options: Any,
-) -> TransformerTranslator:
-    """Make a small Transformer of two layers, 8 wide, with two heads."""
-
-    def made(chosen: dict[str, Any] | None) -> Any:
-        return attention(8, 2, **{name: make() for name, make in (chosen or {}).items()})
-
-    around = partial(norm, 8, dropout=dropout)
-    encoder = layers.TransformerEncoder(
-        layers.EncoderLayer(made(of_itself), layers.FeedForward(8, 6), norm=around)
-        for _ in range(2)
-    )
-    decoder = layers.TransformerDecoder(
-        layers.DecoderLayer(
-            made(of_itself),
-            made(of_source),
-            layers.FeedForward(8, 6),
-            norm=around,
-            reach=reach,
-        )
-        for _ in range(2)
-    )
-    return TransformerTranslator(
-        source_vocab=VOCAB,
-        target_vocab=VOCAB,
-        embed_dim=8,
-        encoder=encoder,
-        decoder=decoder,
-        reach=reach,
-        dropout=dropout,
-        **options,
-    )
-
-
-TRANSFORMERS: dict[str, Callable[[], TransformerTranslator]] = {
-    "plain": transformer,
-    "post": lambda: transformer(norm=layers.PostNorm, tied=True, dropout=0.1),
-    "learned": lambda: transformer(positions=partial(layers.LearnedPositions, 64, 8)),
-    "rotary": lambda: transformer(
-        positions=None, of_itself={"rotate": lambda: partial(rotary.rotary, base=3.0)}
-    ),
-    "shared_keys": lambda: transformer(
-        of_itself={"num_kv_heads": lambda: 1}, of_source={"num_kv_heads": lambda: 1}
-    ),
-    "window": lambda: transformer(reach=1, shared=True, tied=True),
-    "first_layer": lambda: transformer(aligned_by=0),
-    **{
-        name: lambda make=make: transformer(of_itself={"score": make}, of_source={"score": make})
-        for name, make in HEAD_SCORES.items()
-    },
-    **{
-        row.id: lambda row=row: transformer(
-            of_itself={"normalizer": row.make}, of_source={"normalizer": row.make}
-        )
-        for row in NORMALIZERS
-        if row.id != "softmax"
-    },
-}
 
 DECODERS = [
     DecoderCase("gru", translator),  # additive, softmax

@@ -59,6 +59,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[TranslateSettings, dict
     return noted
 
 
+def test_its_help_says_what_else_differs(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([*COMPARE[:2], "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "luong_dot halves the encoder too: the dot score needs states as wide as the" in said
+    assert "alignments.png, where those that were named look when they write the same sent" in said
+
+
 def test_a_comparison_is_printed_and_kept(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("own.yaml").write_text("hot:\n  training: {learning_rate: 1.0e+30}\n")
     words = ["compare", "translate", "--config", str(config), "--variants", "bahdanau", "own.yaml"]
@@ -84,6 +92,12 @@ def test_a_comparison_is_printed_and_kept(config: Path, capsys: pytest.CaptureFi
     assert printed[-1] == "  regard translate runs/comparison/bahdanau --alignment"
     assert Path("runs/comparison/comparison.png").is_file()
     assert main(["translate", "runs/comparison/bahdanau", "ein haus"]) == 0
+    for use in ("translate", "evaluate", "inspect", "curves"):
+        assert main([use, "runs/comparison", *(["ein haus"] if use == "translate" else [])]) == 2
+        assert capsys.readouterr().err == (
+            "regard: runs/comparison is a comparison, not a run; name one of its runs: "
+            "runs/comparison/bahdanau, runs/comparison/hot\n"
+        )
 
 
 def test_figures_are_printed_as_json_alone(
@@ -172,6 +186,8 @@ def test_an_interrupted_comparison_says_how_to_go_on(
         ),
         ("hard --training.epochs 0", "training.epochs must be at least 1; got 0"),
         ("hard --training.devices 2", "a comparison trains on one device in one process, so that"),
+        ("hard --run pairs.tsv", "pairs.tsv is a file; choose another --run"),
+        ("hard --run pairs.tsv/deep/er", "pairs.tsv is a file; choose another --run"),
         ("hard --resume", "unknown flag --resume; did you mean"),
         ("hard --links gone", "gone: no such file"),
         ("hard --data.train gone.tsv", "gone.tsv: no such file"),
@@ -228,6 +244,10 @@ def test_what_cannot_be_compared_is_refused(variants: str, answer: str, refusal:
         (
             b"near: {vocabulary: {kind: words}}\n",
             "own.yaml, variant near: vocabulary.kind must be the same for all variants",
+        ),
+        (
+            b"near: {decoding: {beam_size: 7}}\n",
+            "own.yaml, variant near: decoding.beam_size must be the same for all variants, lest BL",
         ),
         *(
             (

@@ -56,6 +56,15 @@ def test_a_flag_like_no_other_is_refused_by_every_command(command: str, refusal:
         ("train translate --model.hidden_dim x", "--model.hidden_dim: expected int; got x"),
         ("train translate --model.hidden_dim", "argument --model.hidden_dim: expected one arg"),
         ("train translate --training.epochs 0", "training.epochs must be at least 1; got 0"),
+        (
+            "train translate --model.attention chunkwise --model.chunk_len 1",
+            "model.chunk_len must be at least 2 (for 1 there is model.attention monotonic); got 1",
+        ),
+        ("train translate --training.average_epochs 1", "training.average_epochs must be 2 or mor"),
+        (
+            "train translate --training.average_epochs 2 --training.patience 3",
+            "training.average_epochs averages the last of training.epochs, before which",
+        ),
         ("catalogue aditive", "no mechanism aditive; did you mean additive?"),
         ("translate", "the following arguments are required: run"),
         ("translate RUN ein --beam x", "--beam: expected int or null; got x"),

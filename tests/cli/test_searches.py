@@ -1,8 +1,28 @@
 """`regard translate` with every way to search, and what it is told to keep to."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from regard.cli.main import main
+from regard.recipes.translate.architectures import TransformerSettings
+from regard.recipes.translate.train import train_translator
+from regard.training.run_directory import RunDirectory
+from tests.toy_language import make_pairs, tiny, write_pairs
+
+
+@pytest.fixture(scope="module")
+def of_52(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name a run of a Transformer that has learnt 52 positions: 2 * (20 + 1) + 10."""
+    folder = tmp_path_factory.mktemp("learned")
+    train = write_pairs(folder / "train.tsv", make_pairs(60))
+    model = TransformerSettings(
+        embed_dim=16, num_layers=1, num_heads=2, feedforward_dim=16, positions="learned"
+    )
+    settings = tiny(data={"train": train, "max_len": 20}, training={"epochs": 1})
+    train_translator(replace(settings, model=model), RunDirectory(folder / "run"))
+    return str(folder / "run")
 
 
 def test_translate_begins_and_ends_as_it_is_told(
@@ -63,3 +83,26 @@ def test_translate_ranks_by_coverage(run: str, capsys: pytest.CaptureFixture[str
     assert ranked != plain
     scores = [float(line.split("\t")[0]) for line in ranked.splitlines()]
     assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["--min_len", "52"], "min_len must be at most 51 here, since the model's positions"),
+        (["--max_len", "53"], "max_len must be at most 52 here, since the model's positions"),
+        (["--samples", "2", "--min_len", "80"], "min_len must be at most 51 here, since"),
+        (["--prefix", "a " * 52], "a translation begins with 51 tokens at most, since the model's"),
+    ],
+)
+def test_no_more_is_asked_for_than_positions_are_learnt(
+    words: list[str], answer: str, of_52: str, refusal: Callable[[list[str]], str]
+) -> None:
+    assert refusal(["translate", of_52, "ein haus", *words]).startswith(answer)
+
+
+def test_all_positions_that_are_learnt_can_be_written(
+    of_52: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["--min_len", "51", "--max_len", "52"], ["--prefix", "a " * 51]):
+        assert main(["translate", of_52, "ein haus", *words]) == 0
+        assert len(capsys.readouterr().out.split()) in (51, 52)

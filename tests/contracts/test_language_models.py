@@ -227,16 +227,16 @@ def test_a_text_longer_than_the_learnt_positions_is_refused() -> None:
 
 
 @pytest.mark.compiled
-def test_compiled_step_is_the_eager_step() -> None:
+@over([case for case in LANGUAGE_MODELS if case.id in ("plain", "window", "shared_keys")])
+def test_compiled_step_is_the_eager_step(case: LanguageModelCase) -> None:
     torch.compiler.reset()
-    model = language_model().eval()
-    token = torch.full((3,), BOS)
+    model = case.make().eval()
+    compiled = torch.compile(model.step, fullgraph=True, backend="aot_eager")
     with torch.no_grad():
-        state = model.start(sentences([0] * 3))
-        compiled = torch.compile(model.step, fullgraph=True, backend="aot_eager")
-        log_probs, new_state = compiled(state, token)
-        wanted, wanted_state = model.step(state, token)
-    torch.testing.assert_close(log_probs, wanted, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(
-        new_state.written[0].key, wanted_state.written[0].key, rtol=1e-5, atol=1e-6
-    )
+        state = wanted_state = model.start(sentences([0] * 3))
+        for order in ([0, 1, 2], [2, 0, 1], [0, 0, 1, 2, 2, 2], [5, 4, 3, 0]):
+            rows = torch.tensor(order)
+            state, wanted_state = (model.reorder(each, rows) for each in (state, wanted_state))
+            log_probs, state = compiled(state, torch.full((len(rows),), BOS))
+            wanted, wanted_state = model.step(wanted_state, torch.full((len(rows),), BOS))
+            torch.testing.assert_close(log_probs, wanted, rtol=1e-5, atol=1e-6)

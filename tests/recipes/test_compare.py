@@ -153,11 +153,15 @@ def test_more_variants_are_trained_alone(compared: Compared, copied: Path) -> No
 def test_what_was_not_asked_for_is_not_forgotten(compared: Compared, copied: Path) -> None:
     before = files_of(copied)
     for name in ("near", "plain"):
+        (copied / "alignments.png").write_bytes(before["alignments.png"])
         found = compare_translators(
             compared.shared, {name: compared.variants[name]}, copied, report=lambda line: None
         )
         assert found == compared.outcomes
-        assert files_of(copied) == before
+        # Which is of those alone that were asked for.
+        drawn = {"alignments.png": before["alignments.png"]}
+        assert files_of(copied) | drawn == before
+        assert files_of(copied) != before
     said: list[str] = []
     compare_translators(compared.shared, compared.variants, copied, report=said.append)
     assert trained(said) == []
@@ -310,6 +314,11 @@ def test_alignments_are_judged_by_known_links(
     assert "validation AER" in (copied / "comparison.md").read_text("utf-8")
     kept = RunDirectory(copied / "plain").metrics()
     assert kept == compared.outcomes[0].metrics, "a run keeps what its training measured"
+    before = files_of(copied)
+    asked["near"] = compared.variants["near"]
+    again = compare_translators(compared.shared, asked, copied, report=lambda line: None)
+    assert again == [plain, hot, near], "what was judged once stays judged"
+    assert files_of(copied) | {"alignments.png": before["alignments.png"]} == before
 
 
 def test_links_that_do_not_fit_are_refused_before_anything_is_trained(
@@ -325,17 +334,17 @@ def test_links_that_do_not_fit_are_refused_before_anything_is_trained(
 def drawn_for(
     monkeypatch: pytest.MonkeyPatch, compared: Compared, folder: Path, pairs: list[Pair]
 ) -> list[list[str]]:
-    """Return the source tokens of what is drawn, if these are the validation pairs."""
+    """Return the source tokens of what is drawn of two, if these are the validation pairs."""
     drawn: list[list[str]] = []
 
     def note(systems: Any, path: Path) -> None:
-        assert (list(systems), path.name) == (["plain", "near"], "alignments.png")
+        assert (list(systems), path.name) == (["near", "plain"], "alignments.png")
         drawn.extend(each.source for each in systems["near"])
 
     text = ParallelText(pairs, 0)
     monkeypatch.setattr(compare, "load_splits", lambda settings: Splits(text, text, text))
     monkeypatch.setattr(side_by_side, "save", note)
-    asked = {"plain": compared.variants["plain"]}
+    asked = {name: compared.variants[name] for name in ("near", "hot", "plain")}
     compare_translators(compared.shared, asked, folder, report=lambda line: None)
     return drawn
 

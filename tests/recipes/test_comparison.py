@@ -1,8 +1,23 @@
-"""The table of a comparison: which figures there are, and which of them is best."""
+"""The table of a comparison: which figures there are, which of them is best, and what is kept."""
 
+import json
+import math
+import threading
+from pathlib import Path
 from typing import Any
 
-from regard.recipes.translate.comparison import Outcome, as_rows, columns_of, from_rows, notes_on
+import pytest
+
+from regard.inspection import trade_offs
+from regard.recipes.translate.comparison import (
+    Outcome,
+    as_rows,
+    columns_of,
+    from_rows,
+    notes_on,
+    with_kept,
+)
+from regard.recipes.translate.comparison_files import read_comparison, write_comparison
 
 SIGNATURE = "nrefs:1|case:lc"
 
@@ -63,3 +78,62 @@ def test_a_signature_is_said_once() -> None:
 
 def test_what_is_kept_is_read_as_it_was() -> None:
     assert from_rows(as_rows(ROWS)) == ROWS
+
+
+def test_how_far_times_can_be_compared_is_said() -> None:
+    assert any("vary by about a tenth where several processes" in note for note in notes_on(ROWS))
+
+
+def judged(found: Outcome) -> Outcome:
+    figures = {**found.metrics["validation"], "alignment_error_rate": 27.2}
+    return found._replace(metrics={**found.metrics, "validation": figures})
+
+
+@pytest.mark.parametrize("found", [*ROWS[:2], outcome("a", 0.0, math.nan, test={"loss": math.inf})])
+def test_what_was_judged_of_a_training_is_taken_over(found: Outcome) -> None:
+    [kept] = from_rows(json.loads(json.dumps(as_rows([judged(found)]))))
+    assert as_rows([with_kept(found, kept)]) == as_rows([judged(found)])
+
+
+def test_what_was_judged_of_an_earlier_training_is_not() -> None:
+    again = outcome("a", 30.0, 8.0, step_ms=200.5, parameters=12_345)
+    assert with_kept(again, judged(ROWS[0])) == again
+    assert with_kept(ROWS[2], judged(ROWS[0])) == ROWS[2]
+
+
+def finish(folder: Path, found: Outcome) -> None:
+    """Make what a comparison looks for in the run directory of a trained variant."""
+    (folder / found.name).mkdir()
+    (folder / found.name / "model.safetensors").touch()
+
+
+def test_processes_that_share_a_folder_write_one_after_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = ROWS[:2]
+    drawing, written = threading.Event(), threading.Event()
+
+    def draw(*_: object) -> None:
+        if not drawing.is_set():
+            drawing.set()
+            assert not written.wait(0.5), "the other one must wait until the table is written too"
+
+    def write(found: Outcome, done: threading.Event) -> None:
+        write_comparison(tmp_path, [found])
+        done.set()
+
+    monkeypatch.setattr(trade_offs, "save", draw)
+    for found in (first, second):
+        finish(tmp_path, found)
+    slow = threading.Thread(target=write, args=(first, threading.Event()))
+    slow.start()
+    assert drawing.wait(10)
+    write(second, written)
+    slow.join()
+    assert [found.name for found in read_comparison(tmp_path)] == ["a", "b"]
+    table = (tmp_path / "comparison.md").read_text("utf-8")
+    assert "| a |" in table
+    assert "| b |" in table
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("a", "b", "comparison.json", "comparison.md")
+    }

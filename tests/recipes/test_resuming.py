@@ -136,6 +136,7 @@ def stop_while_evaluating(monkeypatch: pytest.MonkeyPatch, _: int) -> None:
 
 
 CHANGING = {"ema": 0.9, "teacher_forcing": 0.5}
+AVERAGING = {"average_epochs": 2}  # the second epoch and the third
 DRAWING = {"attention": "hard", "ema": 0.9, "accumulate": 5}
 
 
@@ -150,11 +151,19 @@ DRAWING = {"attention": "hard", "ema": 0.9, "accumulate": 5}
         (stop_before, BATCHES_PER_EPOCH + 7, CHANGING),
         (stop_before, 2 * BATCHES_PER_EPOCH, CHANGING),
         (stop_before, BATCHES_PER_EPOCH + 8, DRAWING),
+        (stop_before, BATCHES_PER_EPOCH - 3, AVERAGING),
+        (stop_before, BATCHES_PER_EPOCH, AVERAGING),
+        (stop_before, 2 * BATCHES_PER_EPOCH - 1, AVERAGING),
+        (stop_before, 2 * BATCHES_PER_EPOCH, AVERAGING),
+        (stop_before, 3 * BATCHES_PER_EPOCH - 1, AVERAGING),
         (stop_while_validating, 0, {}),
         (stop_while_validating, 1, {"accumulate": 5}),
         (stop_while_validating, 1, CHANGING),
+        (stop_while_validating, 1, AVERAGING),
+        (stop_while_validating, 2, AVERAGING),
         (stop_while_evaluating, 0, {}),
         (stop_while_evaluating, 0, CHANGING),
+        (stop_while_evaluating, 0, AVERAGING),
     ],
 )
 def test_wherever_a_training_is_stopped_it_resumes_to_the_same_end(

@@ -17,6 +17,8 @@ from regard.recipes.translate.settings import (
     VocabularySettings,
 )
 
+CHUNK = "at least 2 (for 1 there is model.attention monotonic)"
+
 
 @pytest.mark.parametrize(
     ("group", "settings", "name", "value", "wanted"),
@@ -30,7 +32,8 @@ from regard.recipes.translate.settings import (
         ("model", RecurrentSettings, "num_layers", 0, "at least 1"),
         ("model", RecurrentSettings, "readout_dim", 0, "at least 1"),
         ("model", RecurrentSettings, "half_width", 0, "at least 1"),
-        ("model", RecurrentSettings, "chunk_len", 0, "at least 1"),
+        ("model", RecurrentSettings, "chunk_len", 0, CHUNK),
+        ("model", RecurrentSettings, "chunk_len", 1, CHUNK),
         ("model", RecurrentSettings, "dropout", 1.0, "at least 0 and below 1"),
         ("model", RecurrentSettings, "dropout", -0.1, "at least 0 and below 1"),
         ("training", TranslationTrainingSettings, "teacher_forcing", -0.1, "from 0 to 1"),

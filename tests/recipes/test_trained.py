@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 import regard
-from regard.data.tokenizers import Tokenizer
+from regard.cli.main import main
+from regard.data.encoding import encode_sources
+from regard.data.tokenizers import SPECIALS, Tokenizer
 from regard.decoding import Beam, Sampling
-from regard.interfaces import Pair
+from regard.interfaces import EOS, UNK, Pair
 from regard.recipes.run import read_settings
 from regard.recipes.translate import train
 from regard.recipes.translate.system import Translation, TranslationSystem
@@ -161,13 +164,41 @@ def test_a_very_long_line_is_cut_and_says_so(system: TranslationSystem) -> None:
     assert best.alignment.shape == (len(best.target_tokens), 20)
 
 
+def test_a_score_by_location_reads_as_far_as_it_knows(
+    toy_run: ToyRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = RunDirectory(tmp_path / "run")
+    model = {"decoder": "luong", "score": "location"}
+    train.train_translator(
+        tiny(data={"train": toy_run.test}, model=model, training={"epochs": 1}), run
+    )
+    placed = regard.load(run.path)
+    for length in (19, 20, 21, 400):
+        [[best]] = placed.translate(["ein " * length], Beam(2))
+        assert (len(best.source_tokens), best.num_cut) == (min(length, 20), max(0, length - 20))
+        assert best.alignment.shape == (len(best.target_tokens), min(length, 20))
+    capsys.readouterr()
+    assert main(["translate", str(run.path), "ein " * 23]) == 0
+    assert capsys.readouterr().err == "regard: line 1: the last 3 tokens were not read\n"
+
+
 @pytest.mark.parametrize(
     "text", ["我喜欢猫。", "🙂 👩‍👩‍👧", "שלום עולם", "مرحبا", "\u200b\u0301", "a\x00b"]
 )
 def test_any_script_is_taken(system: TranslationSystem, text: str) -> None:
-    [[best]] = system.translate([text])
+    [ids] = encode_sources([text], system.source_tokenizer)
+    [[best]], [[whole]] = system.translate([text]), system.decode([ids])
     assert best.source_tokens == system.source_tokenizer.tokens(text)
-    assert best.alignment.shape == (len(best.target_tokens), len(best.source_tokens))
+    assert ids == [*([UNK] * len(best.source_tokens)), EOS]
+    assert best.ids == whole.tokens
+    assert -10 < best.score < 0
+    looked = torch.ones(len(whole.tokens))
+    torch.testing.assert_close(whole.alignment.sum(dim=-1), looked, rtol=0.0, atol=1e-5)
+    assert torch.equal(best.alignment, whole.alignment[:, :-1])  # but for the end of the text
+    # Names stay as they are in that language, and what is unknown is one.
+    assert UNK in best.ids
+    assert SPECIALS[UNK] not in best.target_tokens
+    assert set(best.target_tokens) & set(best.source_tokens)
 
 
 def test_a_model_that_does_not_decode_is_refused() -> None:

@@ -63,12 +63,32 @@ def test_a_run_is_created_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_creation_left_behind_does_not_matter(tmp_path: Path) -> None:
-    (tmp_path / ".run.draft").mkdir()
-    (tmp_path / ".run.draft" / "half").write_text("half")
+    (tmp_path / ".0a1b.tmp").mkdir()
+    (tmp_path / ".0a1b.tmp" / "half").write_text("half")
     run = RunDirectory(tmp_path / "run")
     run.create({"system": "x"}, lambda folder: None)
     assert [path.name for path in run.path.iterdir()] == ["config.json"]
+
+
+def test_of_two_that_create_a_run_at_once_the_first_does(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run")
+
+    def overtaken(folder: Path) -> None:
+        run.create({"system": "first"}, lambda at: (at / "part").write_text("whole"))
+        (folder / "part").write_text("other")
+
+    said = refusal(lambda: run.create({"system": "second"}, overtaken))
+    assert said.startswith(f"{run.path} exists already: continue it with --resume")
+    assert run.config() == {"system": "first"}
+    assert (run.path / "part").read_text() == "whole"
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("below", ["run", "deep/run"])
+def test_a_run_cannot_stand_below_a_file(tmp_path: Path, below: str) -> None:
+    (tmp_path / "pairs.tsv").write_text("")
+    said = refusal(RunDirectory(tmp_path / "pairs.tsv" / below).require_new)
+    assert said == f"{tmp_path / 'pairs.tsv'} is a file; choose another --run"
 
 
 def test_a_missing_run_is_said(tmp_path: Path) -> None:
@@ -96,6 +116,29 @@ def test_a_damaged_configuration_is_refused(run: RunDirectory, content: bytes, r
 def test_a_missing_configuration_is_refused(run: RunDirectory) -> None:
     (run.path / "config.json").unlink()
     assert refusal(run.config).endswith("is not a whole run directory: config.json is missing")
+
+
+def test_a_comparison_names_its_runs(run: RunDirectory) -> None:
+    folder = run.path.parent
+    (folder / "comparison.json").write_text("{}")
+    for name in (".0a1b.tmp", "another", "empty"):
+        (folder / name).mkdir()
+    for name in (".0a1b.tmp", "another"):
+        (folder / name / "config.json").write_text("{}")
+    said = refusal(RunDirectory(folder).config)
+    named = f"{folder / 'another'}, {run.path}"
+    assert said == f"{folder} is a comparison, not a run; name one of its runs: {named}"
+
+
+def test_a_comparison_without_runs_says_so(tmp_path: Path) -> None:
+    (tmp_path / "comparison.json").write_text("{}")
+    said = refusal(RunDirectory(tmp_path).config)
+    assert said == f"{tmp_path} is a comparison, not a run; its runs are deleted"
+
+
+def test_a_run_beside_a_comparison_of_others_is_a_run(run: RunDirectory) -> None:
+    (run.path / "comparison.json").write_text("{}")
+    assert run.config() == {"system": "translate"}
 
 
 def test_figures_come_back(run: RunDirectory) -> None:

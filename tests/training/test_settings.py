@@ -22,6 +22,8 @@ from regard.training.settings import TrainingSettings
         ("accumulate", 0, "at least 1"),
         ("ema", -0.1, "at least 0 and below 1"),
         ("ema", 1.0, "at least 0 and below 1"),
+        ("average_epochs", 1, "2 or more, or 0 for none"),
+        ("average_epochs", -1, "2 or more, or 0 for none"),
         ("patience", -1, "at least 0"),
         ("checkpoint_minutes", 0.0, "above 0"),
         ("seed", -1, "from 0 to 4,294,967,295"),
@@ -39,3 +41,12 @@ def test_numbers_at_the_edge_of_their_range_are_taken() -> None:
         epochs=1, max_tokens=0, warmup_steps=0, label_smoothing=0.0, patience=0, seed=2**32 - 1
     )
     assert edge.epochs == 1
+    assert TrainingSettings(epochs=2, average_epochs=2).average_epochs == 2
+
+
+def test_a_mean_of_last_epochs_needs_them_to_come() -> None:
+    assert TrainingSettings(ema=0.9, patience=2).patience == 2
+    with pytest.raises(ValueError, match=r"training\.patience may stop; choose one, or average"):
+        TrainingSettings(average_epochs=2, patience=2)
+    with pytest.raises(ValueError, match=r"nothing to average in training\.epochs 1; leave it out"):
+        TrainingSettings(average_epochs=2, epochs=1)

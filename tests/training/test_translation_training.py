@@ -93,6 +93,20 @@ def test_what_would_be_predicted_from_all_that_is_expected_is_predicted_too() ->
     assert (drawn.logits - drawn.expected).abs().max().item() > 1e-4
 
 
+def test_what_is_expected_loses_the_same_features_to_dropout() -> None:
+    """Of a single word, what is drawn is what is expected."""
+    attention = HardAttention(BilinearScore(64, 1024), soft_share=0.0)
+    decoder = LuongDecoder(
+        attention, embed_dim=6, context_dim=1024, hidden_dim=64, readout_dim=64, dropout=0.5
+    )
+    model = RecurrentTranslator(source_vocab=10, target_vocab=10, embed_dim=6, decoder=decoder)
+    drawn, _ = predictions(model, collate([([EOS], [BOS, 7, 8, EOS])]))
+    again, _ = predictions(model, collate([([EOS], [BOS, 7, 8, EOS])]))
+    assert drawn.expected is not None
+    torch.testing.assert_close(drawn.expected, drawn.logits.detach(), rtol=1e-4, atol=1e-4)
+    assert (again.logits - drawn.logits).abs().max().item() > 1e-2
+
+
 def test_nothing_is_expected_where_the_state_knows_the_choice() -> None:
     attention = HardAttention(BilinearScore(512, 1024), soft_share=0.0)
     decoder = BahdanauDecoder(attention, embed_dim=6, context_dim=1024, hidden_dim=512)

@@ -38,8 +38,9 @@ DESCRIPTION = f"""Train translators that attend in different ways, and see what 
   regard compare translate --recipe dates --variants bahdanau monotonic --training.epochs 1
   regard compare translate --data.train pairs.tsv --variants bahdanau variants.yaml --run runs/two
 
-All have the same data, vocabulary, epochs, seed and batches, and one device; each differs in what
-its name stands for alone (decoder, attention, score, normalizer). There are
+All have the same data, vocabulary, epochs, seed, batches and search, and one device; each differs
+in what its name stands for alone (decoder, attention, score, normalizer). But luong_dot halves the
+encoder too: the dot score needs states as wide as the decoder's. There are
 {textwrap.fill(", ".join(VARIANTS), width=98)}.
 Those of your own stand in a YAML file, under each name the settings that are its own:
 
@@ -50,9 +51,10 @@ Those of your own stand in a YAML file, under each name the settings that are it
 
 Each is an ordinary run, below the folder of the comparison: regard translate runs/comparison/mocha.
 Beside them stand a table, comparison.md, a picture, comparison.png, and all figures,
-comparison.json, written whenever a variant is done; and at the end alignments.png, where all look
-when they write the same sentences. The same command, typed again, goes on where it was interrupted;
-with other variants it trains those alone, and shows them beside the earlier ones. To train one
+comparison.json, written whenever a variant is done; and at the end alignments.png, where those that
+were named look when they write the same sentences. The same command, typed again, goes on where it
+was interrupted; with other variants it trains those alone, and shows them beside the earlier ones.
+So when all are trained, those that are to be drawn side by side are named again. To train one
 again, delete its folder."""
 
 WIDTH = 120
@@ -113,7 +115,7 @@ def _parser(recipes: Recipes, recipe: str) -> Parser:
         nargs="+",
         type=str,
         default=[],
-        help="names, and files of your own; all names if not given",
+        help="names, and files of your own; all names if not given; alignments.png is of these",
     )
     parser.add_argument(
         "--run",

@@ -1,5 +1,6 @@
 """`regard curves`."""
 
+import re
 from pathlib import Path
 
 from regard.cli.parser import Parser, UsageError
@@ -17,12 +18,15 @@ DESCRIPTION = """Draw how trainings went: what each logged, over its steps.
 
 Every figure has a panel, with a line for each run: the loss that was trained on, and what was
 validated after every epoch. A training may still go on. Of a weighted Transformer, the shares of
-its branches are drawn below, a column for each attention that has some: how much of each head is
-read (concatenation, κ) and handed on (addition, α); dotted, what each would have if all had as
-much."""
+its branches are drawn below, a column for each attention that has some, a line for each head,
+numbered as by regard inspect --heads: how much of it is read (concatenation, κ) and handed on
+(addition, α); faintly dotted, what each would have if all had as much. With training.ema or
+training.average_epochs, what is validated and saved has the average; the shares that are drawn are
+those being trained."""
 
 NOT_DRAWN = ("epoch",)
-SHARES = "shares/"
+SHARE = re.compile(r"shares/(.*)/([^/]+)/[0-9]+")
+"""The name under which a share is logged: its attention, which of the two, its head."""
 
 
 def run(words: list[str]) -> int:
@@ -44,12 +48,17 @@ def run(words: list[str]) -> int:
 
 
 def learning(path: Path, name: str) -> Learning:
-    """Read what a training logged, the shares of branches apart from the rest."""
+    """Read what a training logged, the shares of branches apart from the rest.
+
+    Raises:
+        RunError: this is no run directory, its log is damaged, or there is none.
+    """
     figures: dict[str, Points] = {}
     shares: dict[str, dict[str, list[Points]]] = {}
     for key, points in read_history(RunDirectory(path)).items():
-        if key.startswith(SHARES):
-            attention, kind, _ = key.removeprefix(SHARES).rsplit("/", 2)
+        if found := SHARE.fullmatch(key):
+            attention, kind = found.groups()
+            # Those of all heads are logged one after the other.
             shares.setdefault(attention, {}).setdefault(kind, []).append(points)
         elif key not in NOT_DRAWN:
             figures[key] = points

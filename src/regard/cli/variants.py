@@ -20,8 +20,11 @@ Settings = TypeVar("Settings")
 REMEDY = "write a variant of your own in a YAML file"
 """What to do about a setting that does not go with variants of ours."""
 
+SEARCH = "decoding."
+"""What the names of settings begin with by which translations are searched for."""
+
 SAME_FOR_ALL = (
-    *("data.", "vocabulary."),
+    *("data.", "vocabulary.", SEARCH),
     *("training.epochs", "training.max_tokens", "training.max_sentences", "training.accumulate"),
     *("training.seed", "training.precision", "training.accelerator", "training.devices"),
 )
@@ -102,9 +105,10 @@ def _own(path: Path, name: object, changes: object, shared: Settings) -> Setting
         raise UsageError(f"{path}, variant {name}: {error}") from None
     for key in differences(shared, settings):
         if key.startswith(SAME_FOR_ALL):
+            why = ", lest BLEU be that of different searches" if key.startswith(SEARCH) else ""
             raise UsageError(
-                f"{path}, variant {name}: {key} must be the same for all variants; set it by the "
-                f"flag --{key}"
+                f"{path}, variant {name}: {key} must be the same for all variants{why}; set it by "
+                f"the flag --{key}"
             )
     return settings
 

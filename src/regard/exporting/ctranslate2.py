@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from regard.exporting.files import TOLERANCE, largest_difference
+from regard.exporting.files import TOLERANCE, largest_difference, running
 from regard.exporting.programs import ExportError, example_texts, require_evaluation
+from regard.functional.masks import Window
 from regard.functional.normalizers import softmax
 from regard.functional.rotary import rotary
 from regard.interfaces import BOS, EOS, UNK, Tokens
@@ -87,23 +88,24 @@ def difference(model: nn.Module, vocabularies: Vocabularies, folder: Path) -> fl
     """Return by how much the engine's log-probabilities differ from the model's at most.
 
     Raises:
-        ExportError: they differ by more than `TOLERANCE`.
+        ExportError: they differ by more than `TOLERANCE`, or the engine cannot run what it reads.
     """
     from ctranslate2 import Translator as Engine
 
     sources = example_texts(len(vocabularies.source))[0]
     targets = example_texts(len(vocabularies.target))[1].ids[: len(sources.ids), :4]
-    scored = Engine(str(folder), device="cpu").score_batch(
-        [_tokens(row[:-1], vocabularies.source) for row in _rows(sources)],
-        [_tokens(row, vocabularies.target) for row in targets.tolist()],
-    )
+    with running(type(model).__name__):
+        scored = Engine(str(folder), device="cpu").score_batch(
+            [_tokens(row[:-1], vocabularies.source) for row in _rows(sources)],
+            [_tokens(row, vocabularies.target) for row in targets.tolist()],
+        )
     found = torch.tensor([result.log_probs for result in scored])
     ends = sources.ids.scatter(1, (sources.lengths - 1).unsqueeze(1), EOS)
     written = Tokens(F.pad(targets, (1, 0), value=BOS), torch.full_like(sources.lengths, 5))
     log_probs = model(sources._replace(ids=ends), written).float().log_softmax(dim=-1)
     wanted = log_probs.gather(2, F.pad(targets, (0, 1), value=EOS).unsqueeze(2)).squeeze(2)
     largest = largest_difference(wanted, found)
-    if not largest <= TOLERANCE:  # nor if it is not a number
+    if largest > TOLERANCE:
         raise ExportError(
             f"the engine's log-probabilities differ from the model's by {largest:.1g}"
         )
@@ -127,16 +129,26 @@ def _check_parts(model: _Transformer) -> None:
     """Refuse what the engine would compute otherwise, or not at all."""
     if model.reach is not None:
         raise ExportError(f"CTranslate2 knows no window of self-attention; reach is {model.reach}")
-    parts = {"encoder": model.encoder, "decoder": model.decoder}
-    for name, part in ((f"{a}.{b}", c) for a, p in parts.items() for b, c in p.named_modules()):
-        reason = None
+    stacks: dict[str, TransformerEncoder | TransformerDecoder] = {
+        "encoder": model.encoder,
+        "decoder": model.decoder,
+    }
+    parts = [(f"{a}.{b}", c) for a, stack in stacks.items() for b, c in stack.named_modules()]
+    # Attention first, which can say more than the layer that it is a part of.
+    for name, part in parts:
         if isinstance(part, CachedMultiHeadAttention):
-            reason = _unknown_in_attention(part, of_source=name.endswith("source_attention"))
-        elif isinstance(part, EncoderLayer | DecoderLayer):
-            known = isinstance(part.feedforward, FeedForward)
-            reason = None if known else "it has no feed-forward layer"
-        if reason is not None:
-            raise ExportError(f"CTranslate2 does not know {name} ({type(part).__name__}): {reason}")
+            of_source = name.endswith("source_attention")
+            reason = _unknown_in_attention(part, of_source=of_source)
+            reason = reason or _other_than(_first(model).attention, part, of_source=of_source)
+            _refuse_unknown(name, part, reason)
+    for name, part in parts:
+        if isinstance(part, EncoderLayer | DecoderLayer):
+            _refuse_unknown(name, part, _unknown_in_layer(part, stacks[name.partition(".")[0]]))
+
+
+def _refuse_unknown(name: str, part: nn.Module, reason: str | None) -> None:
+    if reason is not None:
+        raise ExportError(f"CTranslate2 does not know {name} ({type(part).__name__}): {reason}")
 
 
 def _unknown_in_attention(attention: CachedMultiHeadAttention, *, of_source: bool) -> str | None:
@@ -151,6 +163,31 @@ def _unknown_in_attention(attention: CachedMultiHeadAttention, *, of_source: boo
         return "its heads share keys and values"
     if attention.rotate is not None and (attention.rotate is not rotary or of_source):
         return "it turns queries and keys in another way"
+    return None
+
+
+def _other_than(
+    first: CachedMultiHeadAttention, attention: CachedMultiHeadAttention, *, of_source: bool
+) -> str | None:
+    """Say in what an attention is not like the first, since the engine is told of one alone."""
+    if attention.head_dim != first.head_dim:
+        return f"its heads are {attention.head_dim} wide, those of the first {first.head_dim}"
+    if attention.rotate is not first.rotate and not of_source:
+        return "it turns queries and keys, or does not, other than the first"
+    return None
+
+
+def _unknown_in_layer(
+    layer: EncoderLayer | DecoderLayer, stack: TransformerEncoder | TransformerDecoder
+) -> str | None:
+    if not isinstance(layer.feedforward, FeedForward):
+        return "it has no feed-forward layer"
+    if isinstance(layer, DecoderLayer) and layer.window != Window(None, 0):
+        return f"it has a window of self-attention; reach is {layer.window.before}"
+    kind = type(cast(EncoderLayer | DecoderLayer, stack.layers[0]).attention_norm)
+    for norm in (layer.attention_norm, layer.feedforward_norm, getattr(layer, "source_norm", None)):
+        if norm is not None and type(norm) is not kind:
+            return f"it has a {type(norm).__name__}, the first layer a {kind.__name__}"
     return None
 
 

@@ -1,5 +1,8 @@
 """Programs in files that have been tried."""
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ from torch import Tensor
 from regard.exporting.formats import Format
 from regard.exporting.programs import ExportError, Program, Tensors, ports
 
-__all__ = ["TOLERANCE", "describe", "largest_difference", "write_program"]
+__all__ = ["TOLERANCE", "describe", "largest_difference", "running", "write_program"]
 
 TOLERANCE = 1e-4
 """How far results may differ from the model's, where these are above 1 in proportion to them."""
@@ -19,17 +22,19 @@ def write_program(program: Program, folder: Path, chosen: Format) -> float:
     """Write a program, run the file, and return by how much it differs from the model at most.
 
     Raises:
-        ExportError: the model cannot be exported, or the file gives something else than it.
+        ExportError: the model cannot be exported, or the file cannot be run, or gives something
+            else than the model.
     """
     path = folder / (program.name + chosen.suffix)
     chosen.write(program, path)
     asked = program.examples[-1]
     with torch.no_grad():
         wanted: Tensors = program.module(asked)
-        found = chosen.run(path, asked)
+        with running(program.name):
+            found = chosen.run(path, asked)
     differences = {name: largest_difference(tensor, found[name]) for name, tensor in wanted.items()}
     name = max(differences, key=differences.__getitem__)
-    if not differences[name] <= TOLERANCE:  # nor if it is not a number
+    if differences[name] > TOLERANCE:
         raise ExportError(
             f"the {program.name} cannot be exported: {name} differs from the model's by "
             f"{differences[name]:.1g}, run from the file"
@@ -49,6 +54,33 @@ def describe(program: Program, chosen: Format) -> dict[str, Any]:
 
 
 def largest_difference(wanted: Tensor, found: Tensor) -> float:
-    """Return by how much results differ at most, where these are above 1 in proportion to them."""
+    """Return by how much results differ at most, where these are above 1 in proportion to them.
+
+    Infinitely, where they are of another shape or no numbers; by nothing, where they are empty.
+    """
+    if wanted.shape != found.shape:
+        return math.inf
+    if not wanted.numel():
+        return 0.0
     wanted, found = wanted.double(), found.double()
-    return float(((found - wanted).abs() / wanted.abs().clamp(min=1)).max())
+    largest = float(((found - wanted).abs() / wanted.abs().clamp(min=1)).max())
+    return math.inf if math.isnan(largest) else largest
+
+
+@contextmanager
+def running(name: str) -> Iterator[None]:
+    """Say in one line that what was written cannot be run and why, whatever is raised meanwhile.
+
+    Raises:
+        ExportError: something was raised; but not for a package that is missing.
+    """
+    try:
+        yield
+    except ImportError:
+        raise
+    # What an engine raises may be anything.
+    except Exception as error:
+        reason, _, _ = str(error).strip().partition("\n")
+        raise ExportError(
+            f"the {name} cannot be exported: run from the file, it fails: {reason}"
+        ) from error

@@ -8,7 +8,7 @@ from torch import Tensor
 from regard.exporting.programs import ExportError, Tensors
 from regard.interfaces import Memory
 from regard.nn.decoders import DecoderState
-from regard.nn.sharing import Sharing
+from regard.nn.sharing import SharedMemory, Sharing
 from regard.nn.transformer import TransformerState
 
 __all__ = ["LAYOUTS", "Layout", "layout_of"]
@@ -41,14 +41,13 @@ def layout_of(state: object, model: object) -> Layout:
 
 
 def _kept(state: DecoderState) -> Tensors:
-    return _named(
-        memory_key=state.memory.key, memory_value=state.memory.value, memory_mask=state.memory.mask
-    )
+    memory = state.memory.memory
+    return _named(memory_key=memory.key, memory_value=memory.value, memory_mask=memory.mask)
 
 
 def _renewed(state: DecoderState) -> Tensors:
     recurrent = {f"state_{number}": part for number, part in enumerate(state.recurrent)}
-    return _named(**recurrent, before=state.memory.before, fed=state.fed)
+    return _named(**recurrent, before=state.memory.memory.before, fed=state.fed)
 
 
 def _restored(tensors: Tensors) -> DecoderState:
@@ -60,7 +59,8 @@ def _restored(tensors: Tensors) -> DecoderState:
     )
     recurrent = tuple(part for name, part in tensors.items() if name.startswith("state_"))
     # What was asked last does not matter to the next step.
-    return DecoderState(recurrent, memory, (recurrent[-1].unsqueeze(1), memory), tensors.get("fed"))
+    shared = SharedMemory.one_each(memory)
+    return DecoderState(recurrent, shared, (recurrent[-1].unsqueeze(1), shared), tensors.get("fed"))
 
 
 def _kept_of_transformer(state: TransformerState) -> Tensors:

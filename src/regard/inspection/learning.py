@@ -15,7 +15,7 @@ class Learning(NamedTuple):
     Args:
         figures: by name, such as `validation_loss`.
         shares: of attentions with branches, by name; of each its kinds of shares by name, a curve
-            for every branch.
+            for every branch, which is a head. Of a log that has just begun some may be missing.
     """
 
     name: str

@@ -117,7 +117,9 @@ def _is_grouped(call: Call) -> bool:
     """Whether the last of the leading axes is for queries that share keys and values."""
     if len(call.batch) < 3:
         return False
-    return call.key.shape[:-2] == call.value.shape[:-2] == torch.Size([*call.batch[:-1], 1])
+    shared = torch.Size([*call.batch[:-1], 1])
+    # A program that stands for any size has no plain bool here.
+    return bool(call.key.shape[:-2] == call.value.shape[:-2] == shared)
 
 
 def _on_one_axis(tensor: Tensor, batch: torch.Size) -> Tensor:

@@ -12,12 +12,19 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from regard.functional import masks
-from regard.interfaces import PAD, Draws, Memory, Offers, Predictions, Tokens
+from regard.interfaces import PAD, Draws, Offers, Predictions, Tokens
 from regard.nn.attention import Attention
-from regard.nn.decoders import BahdanauDecoder, DecoderState, Reading, RecurrentDecoder
+from regard.nn.decoders import (
+    BahdanauDecoder,
+    DecoderState,
+    LuongDecoder,
+    Reading,
+    RecurrentDecoder,
+)
 from regard.nn.dropout import Dropout
 from regard.nn.recurrent import RecurrentLayers
 from regard.nn.scores import AdditiveScore
+from regard.nn.sharing import SharedMemory
 
 __all__ = ["RecurrentTranslator"]
 
@@ -104,15 +111,15 @@ class RecurrentTranslator(nn.Module):
         # Readout and vocabulary are the widest maps by far: only real tokens pay for them.
         logits = self._logits(known.at(real))
         attention = self.decoder.attention
-        choices = attention.choices(memory) if isinstance(attention, Draws) else None
-        if choices is None or not self.decoder.looks_last:
+        choices = attention.choices(memory.memory) if isinstance(attention, Draws) else None
+        if choices is None or not isinstance(self.decoder, LuongDecoder):
             return Predictions(logits, choices)
+        # Its state is the same, whatever a step then finds.
         with torch.no_grad():
-            likely = attention.weights(known.reading.query, memory).to(memory.value.dtype)
-            expected = known.reading._replace(context=likely @ memory.value, features=None)
-            return Predictions(
-                logits, choices, self._logits(_Known(expected, known.embedded).at(real))
-            )
+            likely = attention.weights(known.reading.query, memory.memory)
+            context = likely.to(memory.memory.value.dtype) @ memory.memory.value
+            expected = known._replace(reading=self.decoder.instead(known.reading, context))
+            return Predictions(logits, choices, self._logits(expected.at(real)))
 
     def step(
         self, state: DecoderState, token: Int[Tensor, " batch"]
@@ -129,9 +136,10 @@ class RecurrentTranslator(nn.Module):
 
     def alignment(self, state: DecoderState) -> Float[Tensor, "batch source"]:
         """Return where each row looked in its last step."""
-        return self.decoder.attention.weights(*state.asked).squeeze(1).float()
+        query, memory = state.asked
+        return memory.weights(self.decoder.attention, query).squeeze(1).float()
 
-    def _read(self, source: Tokens, target: Tokens) -> tuple["_Known", Memory]:
+    def _read(self, source: Tokens, target: Tokens) -> tuple["_Known", SharedMemory]:
         """Return what every next token is predicted from, and the memory after the last."""
         state = self.start(source)
         embedded = self.dropout(self.target_embedding(target.ids))
@@ -148,13 +156,13 @@ class RecurrentTranslator(nn.Module):
         return self._known(Reading.stack(readings), embedded, state.memory), state.memory
 
     def _known(
-        self, reading: Reading, embedded: Float[Tensor, "batch target embed"], memory: Memory
+        self, reading: Reading, embedded: Float[Tensor, "batch target embed"], memory: SharedMemory
     ) -> "_Known":
         """Return what is predicted from: the reading, or several, where it is one of several."""
         attention = self.decoder.attention
         if not isinstance(attention, Offers):
             return _Known(reading, embedded)
-        contexts, shares = attention.alternatives(reading.query, memory)
+        contexts, shares = memory.alternatives(attention, reading.query)
         shape = contexts.shape[:-1]
         query, hidden, embedded = (
             part.unsqueeze(-2).expand(*shape, -1)

@@ -16,7 +16,7 @@ from regard.nn.dropout import Dropout
 from regard.nn.initial import draw_weights
 from regard.nn.norms import PreNorm
 from regard.nn.positions import SinusoidPositions
-from regard.nn.transformer import TransformerDecoder
+from regard.nn.transformer import TransformerDecoder, check_rows
 
 __all__ = ["TransformerLanguageModel", "WrittenState"]
 
@@ -112,7 +112,12 @@ class TransformerLanguageModel(nn.Module):
     def step(
         self, state: WrittenState, token: Int[Tensor, " batch"]
     ) -> tuple[Float[Tensor, "batch vocab"], WrittenState]:
-        """Read the last token of every row; log-probabilities of the next, and the new state."""
+        """Read the last token of every row; log-probabilities of the next, and the new state.
+
+        Raises:
+            ValueError: there are not as many tokens as rows.
+        """
+        check_rows(token, state.written)
         num_written = state.written[0].key.shape[-2]
         embedded = self._embedded(token.unsqueeze(1), num_written)
         decoded, readings = self.decoder(embedded, state.written)

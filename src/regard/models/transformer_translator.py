@@ -6,7 +6,6 @@ them and from the encoder's. Vaswani et al. 2017.
 
 from collections.abc import Callable
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -22,6 +21,7 @@ from regard.nn.transformer import (
     TransformerDecoder,
     TransformerEncoder,
     TransformerState,
+    check_rows,
 )
 
 __all__ = ["TransformerTranslator"]
@@ -50,7 +50,8 @@ class TransformerTranslator(nn.Module):
     parameters.
 
     Raises:
-        ValueError: `shared` with vocabularies of two sizes.
+        ValueError: `shared` with vocabularies of two sizes; a layer of the decoder attends to no
+            source.
         IndexError: there is no layer `aligned_by`.
     """
 
@@ -74,6 +75,11 @@ class TransformerTranslator(nn.Module):
             raise ValueError(
                 "shared embeddings are of one vocabulary; there are "
                 f"{source_vocab} and {target_vocab} words"
+            )
+        if decoder is not None and len(decoder.source_attentions) < len(decoder.layers):
+            raise ValueError(
+                "every layer of a translator's decoder attends to the source; give each a "
+                "source_attention, or make the decoder with has_source=True"
             )
         self.source_embedding = nn.Embedding(source_vocab, embed_dim, padding_idx=PAD)
         self.target_embedding = nn.Embedding(target_vocab, embed_dim, padding_idx=PAD)
@@ -114,7 +120,12 @@ class TransformerTranslator(nn.Module):
     def step(
         self, state: TransformerState, token: Int[Tensor, " batch"]
     ) -> tuple[Float[Tensor, "batch target_vocab"], TransformerState]:
-        """Read the last token of every row; log-probabilities of the next, and the new state."""
+        """Read the last token of every row; log-probabilities of the next, and the new state.
+
+        Raises:
+            ValueError: there are not as many tokens as rows.
+        """
+        check_rows(token, state.written)
         embedded = self._embedded(
             token.unsqueeze(1), self.target_embedding, self.target_positions, state.num_written
         )
@@ -127,17 +138,12 @@ class TransformerTranslator(nn.Module):
 
     def reorder(self, state: TransformerState, index: Int[Tensor, " rows"]) -> TransformerState:
         """Return the state whose row i is row `index[i]`."""
-        memory, sources = state.sharing.memory[index], state.sources
-        num_sources = len(sources[0].key)
-        alive = memory.unique()
-        # To let go of sources is to copy the others: done when it frees half of them.
-        if 2 * len(alive) <= num_sources:
+        sources = state.sources
+        sharing, alive = state.sharing.reordered(index, len(sources[0].key))
+        if alive is not None:
             sources = tuple(each.rows(alive) for each in sources)
-            memory, num_sources = torch.searchsorted(alive, memory), len(alive)
         written = tuple(each.rows(index) for each in state.written)
-        return TransformerState(
-            written, sources, Sharing.of(memory, num_sources), state.asked[index]
-        )
+        return TransformerState(written, sources, sharing, state.asked[index])
 
     def alignment(self, state: TransformerState) -> Float[Tensor, "batch source"]:
         """Return where each row looked in its last step."""

@@ -78,11 +78,13 @@ class BranchedAttention(CachedMultiHeadAttention):
     def project(self) -> None:
         """Bring the shares back onto the simplex: to the nearest that sum to one.
 
+        Where processes keep a part of them each, all are to call it together.
+
         Source: Ahmed et al. 2017, section 3; sparsemax is this projection (Martins & Astudillo
         2016, eq. 2).
         """
         for shares in (self.concatenation, self.addition):
-            shares.copy_(sparsemax(shares))
+            _give(shares, sparsemax(_whole(shares)))
 
     def joined(
         self, contexts: Float[Tensor, "*batch heads query head_dim"]
@@ -103,3 +105,21 @@ def _shares(number: int) -> Float[Tensor, " number"]:
     """Return random shares, which sum to one."""
     drawn = torch.rand(number)
     return drawn / drawn.sum()
+
+
+def _whole(shares: Tensor) -> Tensor:
+    """Return all of the shares, where processes keep a part of them each."""
+    whole: Tensor = shares.full_tensor() if hasattr(shares, "full_tensor") else shares
+    return whole
+
+
+def _give(shares: Any, values: Tensor) -> None:
+    """Put values in place of the shares; of those that a process keeps a part of, its part."""
+    if hasattr(shares, "full_tensor"):
+        from torch.distributed.tensor import distribute_tensor
+
+        # Every process has all of them: none has to send any.
+        values = distribute_tensor(
+            values, shares.device_mesh, shares.placements, src_data_rank=None
+        )
+    shares.copy_(values)

@@ -11,6 +11,7 @@ from regard.interfaces import DecoderAttention, Memory
 from regard.nn.cells import gru_step, lstm_step
 from regard.nn.dropout import Dropout
 from regard.nn.readouts import MaxoutReadout, TanhReadout
+from regard.nn.sharing import SharedMemory
 
 __all__ = [
     "BahdanauDecoder",
@@ -27,22 +28,23 @@ class DecoderState(NamedTuple):
 
     recurrent: tuple[Float[Tensor, "batch hidden"], ...]
     """Of every layer its state and, of an LSTM, its cell."""
-    memory: Memory
-    asked: tuple[Float[Tensor, "batch 1 hidden"], Memory]
+    memory: SharedMemory
+    asked: tuple[Float[Tensor, "batch 1 hidden"], SharedMemory]
     """The last query, and the memory as it was then."""
     fed: Float[Tensor, "batch fed"] | None = None
     """What the last step hands to the next, where a decoder feeds it."""
 
     def rows(self, index: Int[Tensor, " rows"]) -> "DecoderState":
         """Return the state whose row i is row `index[i]`."""
-        memory = self.memory.rows(index)
+        shared = self.memory.reordered(index)
         query, then = self.asked
-        # All else is the same then and now: keys and values are taken once.
-        before = None if then.before is None else then.before[index]
+        # All else is the same then and now.
+        before = None if then.memory.before is None else then.memory.before[index]
+        asked = shared._replace(memory=shared.memory._replace(before=before))
         return DecoderState(
             tuple(part[index] for part in self.recurrent),
-            memory,
-            (query[index], memory._replace(before=before)),
+            shared,
+            (query[index], asked),
             None if self.fed is None else self.fed[index],
         )
 
@@ -156,9 +158,6 @@ class RecurrentDecoder(nn.Module):
         features_dim: width of what the next word is predicted from.
     """
 
-    looks_last: bool
-    """Whether a step's state is the same, whatever the step then finds."""
-
     def __init__(
         self,
         attention: DecoderAttention,
@@ -179,7 +178,8 @@ class RecurrentDecoder(nn.Module):
         """Return the state before the first word, of the encoder's final states."""
         initial = torch.tanh(self.initial(final))
         recurrent = initial.chunk(self.steps.num_layers * self.steps.num_states, dim=-1)
-        return DecoderState(recurrent, memory, (self.steps.query(recurrent), memory))
+        shared = SharedMemory.one_each(memory)
+        return DecoderState(recurrent, shared, (self.steps.query(recurrent), shared))
 
     def words(self, embedded: Float[Tensor, "*batch embed"]) -> Float[Tensor, "*batch gates"]:
         """Return what the gates see of the words."""
@@ -223,8 +223,6 @@ class BahdanauDecoder(RecurrentDecoder):
     gate weakens U h, not h; layers may be more than one.
     """
 
-    looks_last = False
-
     def __init__(
         self,
         attention: DecoderAttention,
@@ -261,7 +259,7 @@ class BahdanauDecoder(RecurrentDecoder):
     ) -> tuple[Reading, DecoderState]:
         """Take one step; `word` is one of `words`."""
         query = self.steps.query(state.recurrent)
-        found, memory = self.attention.read(query, state.memory)
+        found, memory = state.memory.read(self.attention, query)
         context = found.squeeze(1)
         hidden, recurrent = self.steps(word, context, state.recurrent)
         reading = Reading(query.squeeze(1), hidden, context)
@@ -297,8 +295,6 @@ class LuongDecoder(RecurrentDecoder):
     Differs: the first states are tanh of a linear map of the encoder's final ones, which may have
     another width.
     """
-
-    looks_last = True
 
     def __init__(
         self,
@@ -342,7 +338,7 @@ class LuongDecoder(RecurrentDecoder):
         """Take one step; `word` is one of `words`."""
         hidden, recurrent = self.steps(word, state.fed, state.recurrent)
         query = self.steps.query(recurrent)
-        found, memory = self.attention.read(query, state.memory)
+        found, memory = state.memory.read(self.attention, query)
         context = found.squeeze(1)
         attentional = self.readout(context, hidden)
         reading = Reading(query.squeeze(1), hidden, context, attentional)
@@ -356,3 +352,10 @@ class LuongDecoder(RecurrentDecoder):
             return reading.features
         attentional: Tensor = self.readout(reading.context, reading.hidden)
         return attentional
+
+    def instead(self, reading: Reading, context: Float[Tensor, "*batch context_dim"]) -> Reading:
+        """Return what a step would have been, had it found this; the same features are dropped."""
+        if reading.features is None:
+            return reading._replace(context=context)
+        features = self.readout.dropped_as(reading.features, context, reading.hidden)
+        return reading._replace(context=context, features=features)

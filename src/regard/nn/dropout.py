@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["Dropout", "dropout"]
+__all__ = ["Dropout", "dropout", "dropout_as"]
 
 LEVELS = 2**16
 
@@ -49,3 +49,14 @@ def dropout(tensor: Float[Tensor, "*shape"], p: float) -> Float[Tensor, "*shape"
     bits = torch.empty(-(-number // 4), dtype=torch.int64).random_(-(2**63), None)
     kept = bits.view(torch.int16)[:number].view(tensor.shape) >= threshold - LEVELS // 2
     return tensor * kept.to(tensor.dtype).mul_(LEVELS / (LEVELS - threshold))
+
+
+def dropout_as(
+    tensor: Float[Tensor, "*shape"], p: float, dropped: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """Drop each number that was dropped elsewhere, where no other is 0, and scale up the others.
+
+    >>> dropout_as(torch.ones(3), 0.5, torch.tensor([0.0, 2.0, 2.0]))
+    tensor([0., 2., 2.])
+    """
+    return torch.where(dropped == 0, 0, tensor / (1 - p)) if p < 1 else torch.zeros_like(tensor)

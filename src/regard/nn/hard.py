@@ -29,6 +29,7 @@ class HardAttention(Attention):
         soft_share: how often a memory is read softly in training, by all keys, as it is expected.
 
     Source: Xu et al. 2015, section 4.1; the soft share from the end of that section.
+    Differs: theirs reads softly half of the time; with three quarters translations were better.
 
     Raises:
         ValueError: `soft_share` is not a share.

@@ -50,6 +50,7 @@ class Heads(nn.Module):
                 f"num_kv_heads must divide num_heads; got {num_kv_heads} and {num_heads}"
             )
         self.head_dim = embed_dim // num_heads
+        self.num_kv_heads = num_kv_heads
         self.num_shared = num_heads // num_kv_heads
         key_dim = embed_dim if key_dim is None else key_dim
         value_dim = key_dim if value_dim is None else value_dim
@@ -78,6 +79,16 @@ class Heads(nn.Module):
         """
         keys = self._rotated(self._heads(self.key(key)), first)
         return Memory(self._shared(keys), self._shared(self._heads(self.value(value))), mask)
+
+    def nothing(self, key: Float[Tensor, "*batch 0 key_dim"]) -> Memory:
+        """Return the memory of no positions, which others are to follow.
+
+        As `memory` would, but nothing is projected: ONNX Runtime cannot tell what is empty apart
+        into heads.
+        """
+        shape = (*key.shape[:-2], self.num_kv_heads, 0, self.head_dim)
+        empty = key.new_zeros(shape, dtype=_projected(key))
+        return Memory(self._shared(empty), self._shared(empty))
 
     def contexts(
         self,
@@ -170,6 +181,14 @@ class Heads(nn.Module):
         if self.num_shared == 1 or isfunction(normalizer):
             return normalizer
         return partial(_normalize_all_heads, normalizer)
+
+
+def _projected(vectors: Tensor) -> torch.dtype:
+    """Return the type of what a linear map makes of vectors."""
+    device = vectors.device.type
+    if torch.is_autocast_enabled(device) and vectors.dtype != torch.float64:
+        return torch.get_autocast_dtype(device)
+    return vectors.dtype
 
 
 def _normalize_all_heads(

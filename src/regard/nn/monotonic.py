@@ -95,8 +95,8 @@ class MonotonicAttention(nn.Module):
         return Memory(autocast(projected), autocast(value), mask, before)
 
     def forward(
-        self, query: Float[Tensor, "batch query query_dim"], memory: Memory
-    ) -> tuple[Float[Tensor, "batch query value_dim"], Memory]:
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> tuple[Float[Tensor, "*batch query value_dim"], Memory]:
         """Read; return the context, and the memory for the next query.
 
         Raises:
@@ -108,29 +108,31 @@ class MonotonicAttention(nn.Module):
             context = weights.unsqueeze(1).to(memory.value.dtype) @ memory.value
             return context, memory._replace(before=alignment)
         chunk, weights, position = self._scanned(query, memory)
-        value = _at(memory.value, chunk.position)
+        batch = position.shape
+        value = _at(_of_each(memory.value, batch), chunk.position)
         context = weights.unsqueeze(1).to(value.dtype) @ value
-        return context, memory._replace(before=position)
+        return context.unflatten(0, batch), memory._replace(before=position)
 
     def read(
-        self, query: Float[Tensor, "batch query query_dim"], memory: Memory
-    ) -> tuple[Float[Tensor, "batch query value_dim"], Memory]:
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> tuple[Float[Tensor, "*batch query value_dim"], Memory]:
         """Read, and return the memory for the next query, which goes on from here."""
         found: tuple[Tensor, Memory] = self(query, memory)
         return found
 
     def weights(
-        self, query: Float[Tensor, "batch query query_dim"], memory: Memory
-    ) -> Float[Tensor, "batch query key"]:
+        self, query: Float[Tensor, "*batch query query_dim"], memory: Memory
+    ) -> Float[Tensor, "*batch query key"]:
         """Return the weights of this reading, without noise."""
         if self.training:
             return self._expected(query, memory, noise=0.0)[0].unsqueeze(1)
-        chunk, weights, _ = self._scanned(query, memory)
-        nowhere = weights.new_zeros(memory.key.shape[:2])
+        chunk, weights, position = self._scanned(query, memory)
+        nowhere = weights.new_zeros(len(weights), memory.key.shape[-2])
         if nowhere.shape[1]:  # without keys, there is nothing to name
             # Added, because keys that are not there all have position 0, and weight 0.
             nowhere = nowhere.scatter_add(-1, chunk.position, weights)
-        return nowhere.unsqueeze(1)
+        named: Tensor = nowhere.unsqueeze(1).unflatten(0, position.shape)
+        return named
 
     def _expected(
         self, query: Tensor, memory: Memory, noise: float
@@ -150,25 +152,27 @@ class MonotonicAttention(nn.Module):
 
     def _scanned(
         self, query: Tensor, memory: Memory
-    ) -> tuple[monotonic.Chunk, Float[Tensor, "batch chunk"], Int[Tensor, " batch"]]:
-        """Return the chunk where the scan stops, the weights in it, and where that is."""
+    ) -> tuple[monotonic.Chunk, Float[Tensor, "rows chunk"], Int[Tensor, "*batch"]]:
+        """Return the chunks where scans stop, the weights in them, and where that is."""
         before = _before(query, memory, is_alignment=False)
-        lengths = _lengths(memory)
+        batch = before.shape
+        lengths = _lengths(memory).expand(batch).flatten()
+        key, asked = _of_each(memory.key, batch), query.flatten(0, -3)
 
         def energy(rows: Tensor, keys: Tensor) -> Tensor:
-            looked_at = memory.key[rows.unsqueeze(-1), keys]
-            return self._energies(query[rows], looked_at).squeeze(-2)
+            return self._energies(asked[rows], _at(key, keys, rows)).squeeze(-2)
 
         if torch.compiler.is_exporting():  # looks at all keys: a program has no loop over some
             energies = self._energies(query, memory.key).squeeze(-2)
             real = masks.padding(lengths, energies.shape[-1]).squeeze(-2)
             position = monotonic.hard(energies, before, real)
         else:
-            position = monotonic.search(energy, before, lengths)
+            position = monotonic.search(energy, before.flatten(), lengths)
         chunk = monotonic.chunk(position, lengths, chunk_len=self.chunk_len)
+        position = position.view(batch)
         if self.chunk_score is None:
             return chunk, chunk.mask.to(query.dtype), position
-        scores = _chunk_scores(self.chunk_score, query, _at(memory.key, chunk.position))
+        scores = _chunk_scores(self.chunk_score, asked, _at(key, chunk.position))
         return chunk, softmax(scores, chunk.mask), position
 
     def _energies(self, query: Tensor, key: Tensor) -> Float[Tensor, "batch 1 key"]:
@@ -184,13 +188,26 @@ def _chunk_scores(score: ScoreModule, query: Tensor, key: Tensor) -> Float[Tenso
     return score.compare(projected, key[..., -projected.shape[-1] :]).squeeze(-2)
 
 
+def _of_each(
+    vectors: Float[Tensor, "*_ key width"], batch: torch.Size
+) -> Float[Tensor, "*batch key width"]:
+    """Return what each row reads; if several read the same, it stays where it is."""
+    return vectors.expand(*batch, *vectors.shape[-2:])
+
+
 def _at(
-    vectors: Float[Tensor, "batch key width"], position: Int[Tensor, "batch chunk"]
-) -> Float[Tensor, "batch chunk width"]:
-    if vectors.shape[1] == 0:  # where there are no keys, nothing is weighed
-        return vectors.new_zeros(*position.shape, vectors.shape[-1])
-    rows = torch.arange(vectors.shape[0], device=vectors.device).unsqueeze(-1)
-    return vectors[rows, position]
+    vectors: Float[Tensor, "*batch key width"],
+    position: Int[Tensor, "rows chunk"],
+    rows: Int[Tensor, " rows"] | None = None,
+) -> Float[Tensor, "rows chunk width"]:
+    """Return the vectors at some positions of some rows; of all, if none are given."""
+    *batch, key_len, width = vectors.shape
+    if key_len == 0:  # where there are no keys, nothing is weighed
+        return vectors.new_zeros(*position.shape, width)
+    if rows is None:
+        rows = torch.arange(len(position), device=vectors.device)
+    index = (rows,) if len(batch) == 1 else torch.unravel_index(rows, batch)
+    return vectors[(*(axis.unsqueeze(-1) for axis in index), position)]
 
 
 def _before(query: Tensor, memory: Memory, *, is_alignment: bool) -> Tensor:
@@ -203,8 +220,8 @@ def _before(query: Tensor, memory: Memory, *, is_alignment: bool) -> Tensor:
     return before
 
 
-def _lengths(memory: Memory) -> Int[Tensor, " batch"]:
-    num_rows, key_len, _ = memory.key.shape
+def _lengths(memory: Memory) -> Int[Tensor, "*#batch"]:
+    key_len = memory.key.shape[-2]
     if memory.mask is None:
-        return torch.full((num_rows,), key_len, device=memory.key.device)
-    return memory.mask.expand(num_rows, 1, key_len).sum(dim=(1, 2))
+        return torch.full(memory.key.shape[:-2], key_len, device=memory.key.device)
+    return memory.mask.expand(*memory.mask.shape[:-1], key_len).sum(dim=(-2, -1))

@@ -50,6 +50,11 @@ class LearnedPositions(nn.Module):
         super().__init__()
         self.vectors = nn.Embedding(max_len, embed_dim)
 
+    @property
+    def max_len(self) -> int:
+        """How many positions are known."""
+        return self.vectors.num_embeddings
+
     def forward(
         self, embedded: Float[Tensor, "*batch length embed"], first: int = 0
     ) -> Float[Tensor, "*batch length embed"]:
@@ -59,9 +64,9 @@ class LearnedPositions(nn.Module):
             ValueError: there are not as many.
         """
         last = first + embedded.shape[-2]
-        if last > self.vectors.num_embeddings:
+        if last > self.max_len:
             raise ValueError(
-                f"there are {self.vectors.num_embeddings} learnt positions (max_len); got a text "
-                f"of {last} tokens. Cut it, or use sinusoids or rotary positions, which have no end"
+                f"there are {self.max_len} learnt positions (max_len); got a text of {last} "
+                "tokens. Cut it, or use sinusoids or rotary positions, which have no end"
             )
         return embedded + self.vectors.weight[first:last]

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from regard.nn.dropout import Dropout
+from regard.nn.dropout import Dropout, dropout_as
 
 __all__ = ["MaxoutReadout", "TanhReadout"]
 
@@ -36,8 +36,18 @@ class TanhReadout(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, *known: Float[Tensor, "*batch _"]) -> Float[Tensor, "*batch output_dim"]:
-        features: Tensor = self.dropout(torch.tanh(self.hidden(torch.cat(known, dim=-1))))
+        features: Tensor = self.dropout(self._whole(*known))
         return features
+
+    def dropped_as(
+        self, dropped: Float[Tensor, "*batch output_dim"], *known: Float[Tensor, "*batch _"]
+    ) -> Float[Tensor, "*batch output_dim"]:
+        """Return the features of something else, without those that were dropped from others."""
+        whole = self._whole(*known)
+        return dropout_as(whole, self.dropout.p, dropped) if self.training else whole
+
+    def _whole(self, *known: Tensor) -> Float[Tensor, "*batch output_dim"]:
+        return torch.tanh(self.hidden(torch.cat(known, dim=-1)))
 
 
 class MaxoutReadout(nn.Module):

@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-__all__ = ["Sharing"]
+from regard.interfaces import DecoderAttention, Memory, Offers
+
+__all__ = ["SharedMemory", "Sharing"]
 
 
 class Sharing(NamedTuple):
@@ -48,6 +50,20 @@ class Sharing(NamedTuple):
         row[slot] = rows
         return cls(memory, slot, row, width)
 
+    def reordered(
+        self, index: Int[Tensor, " rows"], num_memories: int
+    ) -> tuple["Sharing", Int[Tensor, " alive"] | None]:
+        """Return who reads what when row i is row `index[i]`, and which memories are to be kept.
+
+        None keeps all: to let go of some is to copy the others, which is done when it frees half
+        of them.
+        """
+        memory = self.memory[index]
+        alive = memory.unique()
+        if 2 * len(alive) > num_memories:
+            return Sharing.of(memory, num_memories), None
+        return Sharing.of(torch.searchsorted(alive, memory), len(alive)), alive
+
     def spread(
         self, rows: Float[Tensor, "rows length width"]
     ) -> Float[Tensor, "memories queries width"]:
@@ -58,10 +74,102 @@ class Sharing(NamedTuple):
         return table.flatten(1, 2)
 
     def collected(
-        self, found: Float[Tensor, "memories queries width"]
-    ) -> Float[Tensor, "rows length width"]:
+        self, found: Float[Tensor, "memories queries *rest"]
+    ) -> Float[Tensor, "rows length *rest"]:
         """Return what each row has read, of what all have."""
         if self.slot is None:
             return found
         of_slots: Tensor = found.unflatten(1, (self.width, -1))
         return of_slots.flatten(0, 1)[self.slot]
+
+    def table(self, rows: Shaped[Tensor, "rows *rest"]) -> Shaped[Tensor, "memories slots *rest"]:
+        """Return a line of rows for each memory."""
+        table: Tensor = (rows if self.row is None else rows[self.row]).unflatten(
+            0, (-1, self.width)
+        )
+        return table
+
+    def rows(self, table: Shaped[Tensor, "memories slots *rest"]) -> Shaped[Tensor, "rows *rest"]:
+        """Return the rows of a table."""
+        flat = table.flatten(0, 1)
+        return flat if self.slot is None else flat[self.slot]
+
+
+class SharedMemory(NamedTuple):
+    """What rows read from an attention's memories, some of them perhaps from the same.
+
+    Args:
+        memory: keys, values and mask of every memory; `before`, what each *row* has left behind.
+        sharing: which row reads which.
+    """
+
+    memory: Memory
+    sharing: Sharing
+
+    @classmethod
+    def one_each(cls, memory: Memory) -> "SharedMemory":
+        """Let row i read from memory i."""
+        return cls(memory, Sharing.one_each(len(memory.key), memory.key.device))
+
+    def reordered(self, index: Int[Tensor, " rows"]) -> "SharedMemory":
+        """Return what is read when row i is row `index[i]`; keys and values stay where they are."""
+        sharing, alive = self.sharing.reordered(index, len(self.memory.key))
+        before = self.memory.before
+        memory = self.memory._replace(before=None)
+        if alive is not None:
+            memory = memory.rows(alive)
+        return SharedMemory(
+            memory._replace(before=None if before is None else before[index]), sharing
+        )
+
+    def read(
+        self, attention: DecoderAttention, query: Float[Tensor, "rows 1 query_dim"]
+    ) -> tuple[Float[Tensor, "rows 1 value_dim"], "SharedMemory"]:
+        """Read, and return what is read next."""
+        memory, sharing = self
+        if sharing.slot is None:
+            found, after = attention.read(query, memory)
+            return found, SharedMemory(after, sharing)
+        found, after = attention.read(*self._asked(query))
+        if memory.before is None:
+            return sharing.collected(found), self
+        before = None if after.before is None else sharing.rows(after.before)
+        return sharing.rows(found), SharedMemory(memory._replace(before=before), sharing)
+
+    def weights(
+        self, attention: DecoderAttention, query: Float[Tensor, "rows 1 query_dim"]
+    ) -> Float[Tensor, "rows 1 key"]:
+        """Return the weights of that reading."""
+        weights = attention.weights(*self._asked(query))
+        if self.sharing.slot is None:
+            return weights
+        if self.memory.before is None:
+            return self.sharing.collected(weights)
+        return self.sharing.rows(weights)
+
+    def alternatives(
+        self, attention: Offers, query: Float[Tensor, "rows length query_dim"]
+    ) -> tuple[
+        Float[Tensor, "rows length alternatives value_dim"],
+        Float[Tensor, "rows length alternatives"],
+    ]:
+        """Return what that reading may have been of, where an attention offers several."""
+        values, shares = attention.alternatives(*self._asked(query))
+        if self.sharing.slot is None:
+            return values, shares
+        return self.sharing.collected(values), self.sharing.collected(shares)
+
+    def _asked(self, query: Tensor) -> tuple[Tensor, Memory]:
+        """Return what memories are asked, and those.
+
+        Where nothing is left behind, rows are several queries of one reading; else each reads by
+        itself, on an axis over which keys and values broadcast.
+        """
+        memory, sharing = self
+        if sharing.slot is None:
+            return query, memory
+        if memory.before is None:
+            return sharing.spread(query), memory
+        key, value = memory.key.unsqueeze(1), memory.value.unsqueeze(1)
+        mask = None if memory.mask is None else memory.mask.unsqueeze(1)
+        return sharing.table(query), Memory(key, value, mask, sharing.table(memory.before))

@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple, cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from regard.functional.masks import Window
@@ -24,6 +24,7 @@ __all__ = [
     "TransformerDecoder",
     "TransformerEncoder",
     "TransformerState",
+    "check_rows",
 ]
 
 
@@ -213,7 +214,12 @@ class DecoderLayer(nn.Module):
         Args:
             before: the memory of the positions before these, if there are any.
             source: what the layer attends to besides, if it does.
+
+        Raises:
+            ValueError: it does, and there is no source.
         """
+        if self.source_attention is not None and source is None:
+            raise ValueError("this layer attends to a source besides; got none")
         asked = self.attention_norm.enter(sequence)
         memory = _grown(before, self.attention, asked)
         found = self.attention(asked, memory, mask=self.window)
@@ -296,7 +302,7 @@ class TransformerDecoder(nn.Module):
     def nothing(self, sequence: Float[Tensor, "batch 0 embed"]) -> tuple[Memory, ...]:
         """Return the memories of what is empty yet."""
         layers = cast(list[DecoderLayer], list(self.layers))
-        return tuple(layer.attention.memory(sequence, sequence) for layer in layers)
+        return tuple(layer.attention.nothing(sequence) for layer in layers)
 
     def memories(
         self, states: Float[Tensor, "batch source embed"], mask: Tensor | None = None
@@ -315,6 +321,9 @@ class TransformerDecoder(nn.Module):
         Args:
             before: of each layer the memory of the positions before these, if there are any.
             sources: what each layer attends to besides, if it does.
+
+        Raises:
+            ValueError: a layer attends to a source, and there is none.
         """
         readings = []
         for at, layer in enumerate(self.layers):
@@ -326,6 +335,20 @@ class TransformerDecoder(nn.Module):
             readings.append(reading)
             sequence = reading.sequence
         return self.norm(sequence), tuple(readings)
+
+
+def check_rows(token: Int[Tensor, " batch"], written: Sequence[Memory]) -> None:
+    """Make sure that each row of what is written gets a token.
+
+    Raises:
+        ValueError: there are not as many tokens as rows.
+    """
+    num_tokens, num_rows = token.shape[0], written[0].key.shape[0]
+    if num_tokens != num_rows:
+        raise ValueError(
+            f"a step takes a token for each of the state's {num_rows} rows; got {num_tokens}. A "
+            "state is of the batch that it was started with, or reordered to"
+        )
 
 
 def _final_norm(layers: nn.ModuleList) -> nn.Module:

@@ -73,7 +73,8 @@ class MovingAverage(_Average):
 class EpochMean(_Average):
     """Keep the mean of the weights at the ends of the last epochs.
 
-    Until there are two of these, it is the weights themselves.
+    Until there are two of these, it is the weights themselves. Which are the last is counted from
+    the end that is planned: a training that stops before it averages fewer, or none.
 
     Args:
         num_averaged: how many epochs.

@@ -1,6 +1,7 @@
 """Learning from choices that were drawn: REINFORCE."""
 
 import torch
+import torch.distributed as dist
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -95,5 +96,11 @@ class Reinforce(nn.Module):
 
     def _remember(self, rewards: Float[Tensor, " tokens"], words: Int[Tensor, " tokens"]) -> None:
         kept = rewards.to(self.total.dtype)
-        self.total.mul_(self.decay).index_add_(0, words, kept)
-        self.number.mul_(self.decay).index_add_(0, words, torch.ones_like(kept))
+        more = torch.stack([kept, torch.ones_like(kept)], dim=1)
+        seen = kept.new_zeros(len(self.total), 2).index_add(0, words, more)
+        num_batches = 1
+        if dist.is_initialized():  # each process has a batch, and all go on with the same baselines
+            dist.all_reduce(seen)
+            num_batches = dist.get_world_size()
+        for remembered, new in ((self.total, seen[:, 0]), (self.number, seen[:, 1])):
+            remembered.mul_(self.decay**num_batches).add_(new)

@@ -6,6 +6,7 @@
     metrics.json         what was measured, and on what
     log/                 TensorBoard
     checkpoints/         what resuming needs (Lightning's)
+    .lock                while a process trains it: see regard.recipes.alone
 
 Files are written whole or not at all. No pickle is read from a run directory when a model is
 loaded; only resuming reads Lightning's checkpoints, with weights_only.
@@ -24,13 +25,15 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from regard.files import replacing
+from regard.files import making, replacing
 
-__all__ = ["FORMAT", "RunDirectory", "RunError"]
+__all__ = ["COMPARISON", "FORMAT", "RunDirectory", "RunError"]
 
 FORMAT = 1
 """The format of run directories that this version writes, and the newest that it reads."""
 
+COMPARISON = "comparison.json"
+"""What stands in a folder that is no run, but has some below it, which are compared."""
 
 _DAMAGE = (
     *(OSError, RuntimeError, ValueError, pickle.UnpicklingError),
@@ -79,8 +82,11 @@ class RunDirectory:
         """Make sure that nothing stands here yet.
 
         Raises:
-            RunError: something does.
+            RunError: something does, or a file stands where folders must.
         """
+        for above in self.path.parents:
+            if above.exists() and not above.is_dir():
+                raise RunError(f"{above} is a file; choose another --run")
         if self.path.exists() and not (self.path / "config.json").exists():
             raise RunError(f"{self.path} exists already and is no run; choose another --run")
         if self.path.exists():
@@ -95,15 +101,14 @@ class RunDirectory:
             RunError: something stands there already.
         """
         self.require_new()
-        draft = self.path.with_name(f".{self.path.name}.draft")
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
         try:
-            save_parts(draft)
-            (draft / "config.json").write_text(_dump({"format": FORMAT, **config}), "utf-8")
-            draft.rename(self.path)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            with making(self.path) as draft:
+                save_parts(draft)
+                (draft / "config.json").write_text(_dump({"format": FORMAT, **config}), "utf-8")
+        except OSError:
+            # Another process may have made it meanwhile.
+            self.require_new()
+            raise
 
     def config(self) -> dict[str, Any]:
         """Read the configuration.
@@ -113,6 +118,10 @@ class RunDirectory:
         """
         if not self.path.is_dir():
             raise RunError(f"there is no run directory {self.path}")
+        if (self.path / COMPARISON).exists() and not (self.path / "config.json").exists():
+            runs = sorted(str(config.parent) for config in self.path.glob("[!.]*/config.json"))
+            named = f"name one of its runs: {', '.join(runs)}" if runs else "its runs are deleted"
+            raise RunError(f"{self.path} is a comparison, not a run; {named}")
         config = self._read("config.json")
         version = config.pop("format", None)
         if not isinstance(version, int) or version < 1:

@@ -12,6 +12,7 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 Strategy = Literal["ddp", "fsdp"]
 
+_SEVERAL = Limit("2 or more, or 0 for none", lambda number: number == 0 or number >= 2)
 _SEED = Limit("from 0 to 4,294,967,295", lambda seed: 0 <= seed < 2**32)  # NumPy takes no other
 
 
@@ -32,10 +33,12 @@ class TrainingSettings:
         accumulate: batches whose gradients are added up before a step.
         ema: decay of an exponential moving average of the weights over steps, which is validated
             and kept in their place, such as 0.999; 0 for none.
-        average_epochs: likewise the mean of the weights at the ends of so many last epochs.
+        average_epochs: likewise the mean of the weights at the ends of so many last epochs, 2 or
+            more; 0 for none.
         precision: 32-true, bf16-mixed (faster where bfloat16 is known) or 16-mixed (GPU).
         select: the validation figure that chooses the best epoch.
-        patience: stop after so many epochs without a better one; 0 trains to the end.
+        patience: stop after so many epochs without a better one; 0 trains to the end, which
+            average_epochs needs.
         checkpoint_minutes: how often to save what resuming needs, besides after every epoch.
         accelerator: where to run: auto, cpu, gpu, mps.
         devices: how many, or auto; under torchrun, the processes it started.
@@ -46,7 +49,7 @@ class TrainingSettings:
         progress: show a progress bar.
 
     Raises:
-        ValueError: a number is out of range.
+        ValueError: a number is out of range, or settings do not go together.
     """
 
     epochs: int = 14
@@ -84,15 +87,27 @@ class TrainingSettings:
             clip=ABOVE_0,
             accumulate=at_least(1),
             ema=SHARE,
-            average_epochs=at_least(0),
+            average_epochs=_SEVERAL,
             patience=at_least(0),
             checkpoint_minutes=ABOVE_0,
             workers=at_least(0),
             seed=_SEED,
         )
+        self._check_averaging()
+
+    def _check_averaging(self) -> None:
         if self.strategy == "fsdp" and (self.ema or self.average_epochs):
             raise ValueError("training.strategy fsdp has no whole weights to average; use ddp")
         if self.ema and self.average_epochs:
             raise ValueError(
                 "training.ema and training.average_epochs are two ways to average; choose one"
+            )
+        if self.average_epochs and self.patience:
+            raise ValueError(
+                "training.average_epochs averages the last of training.epochs, before which "
+                "training.patience may stop; choose one, or average with training.ema"
+            )
+        if self.average_epochs and self.epochs == 1:
+            raise ValueError(
+                "training.average_epochs has nothing to average in training.epochs 1; leave it out"
             )

@@ -39,7 +39,11 @@ NARROW = 8
 """Where all keys are fewer times those within reach, the definition is faster."""
 
 SMALL = 2**12
-"""Calls with fewer scores than that are left to the definition."""
+"""Calls with fewer scores than that are left to the definition,"""
+
+LIGHT = 2**17
+"""unless as many numbers are read for them: one step of a decoder with wide states is no call to
+go through a long text for."""
 
 FEW = 4
 """Where a block of keys has fewer queries than that, each is given its own keys."""
@@ -200,7 +204,9 @@ def spelt_out(call: Call, centre: Tensor, half_width: int, form: Form) -> Call:
 
 def _way(call: Call, shape: torch.Size, num_keys: int) -> Callable[[Around], Tensor] | None:
     """Return how to go about it; None for the definition."""
-    if forced() == "reference" or not _may_be_cut(call, shape) or _is_small(shape, num_keys):
+    if forced() == "reference" or not _may_be_cut(call, shape):
+        return None
+    if _is_small(call, shape, num_keys):
         return None
     few = shape[-2] * block_length(num_keys) < FEW * shape[-1]
     return one_by_one if few else in_blocks
@@ -214,12 +220,15 @@ def _may_be_cut(call: Call, shape: torch.Size) -> bool:
     return math.prod(shape) > 0 and call.batch == shape[:-2]
 
 
-def _is_small(shape: torch.Size, num_keys: int) -> bool:
+def _is_small(call: Call, shape: torch.Size, num_keys: int) -> bool:
     """Whether it is as well to go through all keys."""
     if torch.compiler.is_compiling():
         # A program that is exported serves all lengths, and cannot choose by them.
         return torch.compiler.is_exporting()
-    return shape[-1] < NARROW * num_keys or math.prod(shape) < SMALL
+    if shape[-1] < NARROW * num_keys:
+        return True
+    num_scores = math.prod(shape)
+    return num_scores < SMALL and num_scores * call.key.shape[-1] < LIGHT
 
 
 def _allowed(call: Call, positions: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from regard.data.labelled_splits import LabelledSplits
 from regard.data.labels import Labels
 from regard.data.ngrams import count_ngrams
 from regard.models.ngram_classifier import NgramClassifier
+from regard.recipes.alone import Begin, alone_in
 from regard.recipes.classify.parts import (
     Parts,
     learn_tokenizer,
@@ -43,7 +44,7 @@ from regard.training.classification_metrics import score_classes, score_labels
 from regard.training.clock import Clock
 from regard.training.divergence import FiniteLoss
 from regard.training.run_directory import RunDirectory
-from regard.training.trainer import is_first_process, make_trainer
+from regard.training.trainer import make_trainer
 
 __all__ = ["evaluate_classifier", "train_classifier"]
 
@@ -59,13 +60,34 @@ def train_classifier(
 
     Raises:
         DataError: the data cannot be used.
-        RunError: the run directory exists already, or cannot be resumed.
+        RunError: the run directory exists already, or cannot be resumed, or another process trains
+            there.
         ValueError: settings do not go together.
         DivergedError: the loss ceased to be finite.
     """
-    report = for_first_process(report)
-    if not resume and is_first_process():
-        run.require_new()
+    with alone_in(run, resume=resume) as begin:
+        return _train(settings, run, begin, resume=resume, report=for_first_process(report))
+
+
+def evaluate_classifier(system: ClassificationSystem, texts: Corpus) -> dict[str, Any]:
+    """Score the classifier on labelled texts."""
+    shares = []
+    for first in range(0, len(texts), EVALUATED_AT_ONCE):
+        some = [texts[at] for at in range(first, min(first + EVALUATED_AT_ONCE, len(texts)))]
+        shares.append(system.probabilities([np.asarray(ids).tolist() for ids, _ in some]))
+    found = torch.cat(shares)
+    target = torch.tensor([texts[at].target for at in range(len(texts))])
+    names = list(system.labels.names)
+    if system.labels.several:
+        loss = torch.nn.functional.binary_cross_entropy(found, target)
+        return {"loss": float(loss), "texts": len(texts), **score_labels(found, target, names)}
+    loss = torch.nn.functional.nll_loss(found.clamp(min=1e-12).log(), target)
+    return {"loss": float(loss), "texts": len(texts), **score_classes(found, target, names)}
+
+
+def _train(
+    settings: ClassifySettings, run: RunDirectory, begin: Begin, *, resume: bool, report: Report
+) -> dict[str, Any]:
     splits = load_splits(settings.data)
     lightning.seed_everything(settings.training.seed, verbose=False)
     kept = read_parts(run, settings) if resume else None
@@ -90,8 +112,7 @@ def train_classifier(
     )
     checkpoint = run.checkpoint(module) if resume else None
     # Only now, when nothing that a user may have to mend is left to go wrong.
-    if not resume and is_first_process():
-        run.create(_config(settings), prepared.parts.save)
+    begin(_config(settings), prepared.parts.save)
     system.model = fit(trainer, module, (train, validation), checkpoint)
     if not trainer.is_global_zero:
         return {}
@@ -102,22 +123,6 @@ def train_classifier(
         if texts is not None
     }
     return conclude(run, trainer, clock, system.model, evaluated)
-
-
-def evaluate_classifier(system: ClassificationSystem, texts: Corpus) -> dict[str, Any]:
-    """Score the classifier on labelled texts."""
-    shares = []
-    for first in range(0, len(texts), EVALUATED_AT_ONCE):
-        some = [texts[at] for at in range(first, min(first + EVALUATED_AT_ONCE, len(texts)))]
-        shares.append(system.probabilities([np.asarray(ids).tolist() for ids, _ in some]))
-    found = torch.cat(shares)
-    target = torch.tensor([texts[at].target for at in range(len(texts))])
-    names = list(system.labels.names)
-    if system.labels.several:
-        loss = torch.nn.functional.binary_cross_entropy(found, target)
-        return {"loss": float(loss), "texts": len(texts), **score_labels(found, target, names)}
-    loss = torch.nn.functional.nll_loss(found.clamp(min=1e-12).log(), target)
-    return {"loss": float(loss), "texts": len(texts), **score_classes(found, target, names)}
 
 
 class _Prepared(NamedTuple):

@@ -10,6 +10,7 @@ from regard.data.blocks import Blocks, encode_blocks
 from regard.data.encoding import pad
 from regard.data.plain_splits import PlainSplits
 from regard.data.plain_text import PlainText
+from regard.recipes.alone import Begin, alone_in
 from regard.recipes.fitting import (
     Report,
     as_json,
@@ -34,7 +35,7 @@ from regard.training.clock import Clock
 from regard.training.divergence import FiniteLoss
 from regard.training.language import LanguageTraining, text_loss
 from regard.training.run_directory import RunDirectory
-from regard.training.trainer import is_first_process, make_trainer
+from regard.training.trainer import make_trainer
 
 __all__ = ["evaluate_generator", "evaluate_text", "train_generator"]
 
@@ -56,42 +57,12 @@ def train_generator(
 
     Raises:
         DataError: the text cannot be used.
-        RunError: the run directory exists already, or cannot be resumed.
+        RunError: the run directory exists already, or cannot be resumed, or another process trains
+            there.
         DivergedError: the loss ceased to be finite.
     """
-    report = for_first_process(report)
-    if not resume and is_first_process():
-        run.require_new()
-    splits = load_splits(settings.data)
-    lightning.seed_everything(settings.training.seed, verbose=False)
-    tokenizer = (
-        read_tokenizer(run) if resume else learn_tokenizer(settings.vocabulary, splits.train.pieces)
-    )
-    model = make_model(settings, tokenizer.vocab_size)
-    system = GenerationSystem(model, tokenizer, longest=longest(settings))
-    encoded = _encode(settings, splits, system, report)
-    clock = Clock()
-    watcher = SampleWriter(system, encoded.validation, report)
-    trainer = make_trainer(settings.training, run, [clock, FiniteLoss(), watcher])
-    train, validation = (
-        make_loader(blocks, blocks.lengths, pad, settings.training, trainer, seed)
-        for blocks, seed in ((encoded.train, settings.training.seed), (encoded.validation, None))
-    )
-    module = LanguageTraining(model, settings.training, num_batches=len(train))
-    checkpoint = run.checkpoint(module) if resume else None
-    # Only now, when nothing that a user may have to mend is left to go wrong.
-    if not resume and is_first_process():
-        config = {"system": "generate", "settings": as_json(settings)}
-        run.create(config, lambda at: tokenizer.save(at / "tokenizer.json"))
-    system.model = fit(trainer, module, (train, validation), checkpoint)
-    if not trainer.is_global_zero:
-        return {}
-    evaluated = {
-        split: partial(evaluate_generator, system, blocks)
-        for split, blocks in {"validation": encoded.validation, "test": encoded.test}.items()
-        if blocks is not None
-    }
-    return conclude(run, trainer, clock, system.model, evaluated)
+    with alone_in(run, resume=resume) as begin:
+        return _train(settings, run, begin, resume=resume, report=for_first_process(report))
 
 
 def evaluate_text(
@@ -117,6 +88,40 @@ def evaluate_generator(system: GenerationSystem, blocks: Blocks) -> dict[str, An
         "perplexity": perplexity(loss),
         "bits_per_character": bits_per_character(loss, blocks),
     }
+
+
+def _train(
+    settings: GenerateSettings, run: RunDirectory, begin: Begin, *, resume: bool, report: Report
+) -> dict[str, Any]:
+    splits = load_splits(settings.data)
+    lightning.seed_everything(settings.training.seed, verbose=False)
+    tokenizer = (
+        read_tokenizer(run) if resume else learn_tokenizer(settings.vocabulary, splits.train.pieces)
+    )
+    model = make_model(settings, tokenizer.vocab_size)
+    system = GenerationSystem(model, tokenizer, longest=longest(settings))
+    encoded = _encode(settings, splits, system, report)
+    clock = Clock()
+    watcher = SampleWriter(system, encoded.validation, report)
+    trainer = make_trainer(settings.training, run, [clock, FiniteLoss(), watcher])
+    train, validation = (
+        make_loader(blocks, blocks.lengths, pad, settings.training, trainer, seed)
+        for blocks, seed in ((encoded.train, settings.training.seed), (encoded.validation, None))
+    )
+    module = LanguageTraining(model, settings.training, num_batches=len(train))
+    checkpoint = run.checkpoint(module) if resume else None
+    # Only now, when nothing that a user may have to mend is left to go wrong.
+    config = {"system": "generate", "settings": as_json(settings)}
+    begin(config, lambda at: tokenizer.save(at / "tokenizer.json"))
+    system.model = fit(trainer, module, (train, validation), checkpoint)
+    if not trainer.is_global_zero:
+        return {}
+    evaluated = {
+        split: partial(evaluate_generator, system, blocks)
+        for split, blocks in {"validation": encoded.validation, "test": encoded.test}.items()
+        if blocks is not None
+    }
+    return conclude(run, trainer, clock, system.model, evaluated)
 
 
 def _encode(

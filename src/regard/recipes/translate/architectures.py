@@ -8,6 +8,7 @@ from regard.recipes.layers import LayerSettings
 from regard.training.limits import (
     ABOVE_0,
     SHARE,
+    Limit,
     at_least,
     check_divides,
     check_goes_with,
@@ -25,6 +26,8 @@ __all__ = [
 AttentionName = Literal[
     "global", "local_m", "local_p", "coverage", "hard", "marginal", "monotonic", "chunkwise"
 ]
+
+_CHUNK = Limit("at least 2 (for 1 there is model.attention monotonic)", at_least(2).allows)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class RecurrentSettings:
         half_width: of local_m and local_p: how many positions on either side are within reach.
         soft_share: of hard: how often it is trained softly, on all words.
         num_alternatives: of marginal: how many words are weighed.
-        chunk_len: of chunkwise: how many positions it reads.
+        chunk_len: of chunkwise: how many positions it reads, 2 or more.
         readout_dim: width of a layer before the vocabulary; null for none, of luong for hidden_dim.
         readout: of bahdanau: what that layer is.
         tied: predict with the target embeddings; needs readout_dim = embed_dim.
@@ -85,11 +88,10 @@ class RecurrentSettings:
             ("embed_dim", "hidden_dim", "encoder_dim", "readout_dim"), at_least(1)
         )
         counts = dict.fromkeys(
-            ("num_layers", "decoder_layers", "half_width", "num_alternatives", "chunk_len"),
-            at_least(1),
+            ("num_layers", "decoder_layers", "half_width", "num_alternatives"), at_least(1)
         )
         shares = dict.fromkeys(("dropout", "soft_share"), SHARE)
-        check_limits(self, "model", **widths, **counts, **shares)
+        check_limits(self, "model", **widths, **counts, **shares, chunk_len=_CHUNK)
         check_goes_with(
             self,
             "model",

@@ -9,6 +9,7 @@ from regard.inspection import side_by_side
 from regard.inspection.alignment import Alignment
 from regard.inspection.notices import told
 from regard.interfaces import Pair
+from regard.recipes.alone import in_training
 from regard.recipes.fitting import Report
 from regard.recipes.kept import differences
 from regard.recipes.translate.alignments import alignment_figures
@@ -46,8 +47,8 @@ def compare_translators(
 
     What has been trained there already is taken as it is, and what was interrupted goes on. All
     that has been compared there, and still has its run directory, stands in the table, which is
-    written again whenever a variant has ended, and returned. One that diverges does not keep the
-    others from being trained.
+    written again whenever a variant has ended, and returned. Where they look is drawn at the end,
+    of these variants alone. One that diverges does not keep the others from being trained.
 
     Args:
         shared: by which it is said what is special about each variant.
@@ -55,7 +56,8 @@ def compare_translators(
 
     Raises:
         DataError: the data cannot be used, or the links do not fit them.
-        RunError: a run directory there cannot be used, or is one of other settings.
+        RunError: a run directory there cannot be used, or is one of other settings, or another
+            process trains there.
         ValueError: settings do not go together.
     """
     earlier = [outcome for outcome in read_comparison(folder) if outcome.name not in variants]
@@ -76,9 +78,9 @@ def compare_translators(
         outcome = judge(outcome)
         report(f"{title}: {_summary(outcome)}")
         _write(folder, [outcome], report)
-    trained = [each.name for each in read_comparison(folder) if not each.diverged]
+    trained = {each.name for each in read_comparison(folder) if not each.diverged}
     with told(report):
-        _draw_alignments(trained, shared, folder)
+        _draw_alignments([name for name in variants if name in trained], shared, folder)
     return _write(folder, [], report)
 
 
@@ -97,13 +99,16 @@ def _check(
     if (folder / "config.json").exists():
         raise RunError(f"{folder} is a run, not a comparison; choose another --run")
     for name, settings in variants.items():
+        run = RunDirectory(folder / name)
+        if run.path.exists():
+            _check_begun(run, settings, ())
+            _check_free(run, name)
+        else:
+            run.require_new()
         try:
             make_model(settings, source_vocab=8, target_vocab=8)
         except ValueError as error:
             raise ValueError(f"variant {name}: {error}") from error
-        run = RunDirectory(folder / name)
-        if run.path.exists():
-            _check_begun(run, settings, ())
     for outcome in earlier:
         _check_begun(RunDirectory(folder / outcome.name), shared, outcome.changes)
 
@@ -116,6 +121,14 @@ def _check_begun(run: RunDirectory, settings: TranslateSettings, own: Container[
                 f"{run.path} was begun with {key} {kept}, not {asked}; compare under its "
                 "settings, choose another --run, or delete it"
             )
+
+
+def _check_free(run: RunDirectory, name: str) -> None:
+    if not run.finished and in_training(run):
+        raise RunError(
+            f"{run.path} is being trained by another process; wait until that has ended, or leave "
+            f"{name} out of --variants"
+        )
 
 
 def _ended(plan: Outcome, folder: Path) -> Outcome | None:

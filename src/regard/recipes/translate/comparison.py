@@ -17,6 +17,7 @@ __all__ = [
     "columns_of",
     "from_rows",
     "notes_on",
+    "with_kept",
 ]
 
 
@@ -117,9 +118,36 @@ def notes_on(outcomes: Sequence[Outcome]) -> list[str]:
         "Choose by the validation figures; those of the test set are to report the choice.",
         "BLEU is over lowercased words and punctuation marks; entropy is in nats a token.",
         "Entropy says how widely each looks among the source tokens, the end of the text aside.",
+        "Step times vary by about a tenth where several processes have shared the work.",
         *(f"sacreBLEU {signature}." for signature in sorted(signatures)),
         *(f"{outcome.name}: {outcome.diverged}" for outcome in outcomes if outcome.diverged),
     ]
+
+
+def with_kept(found: Outcome, kept: Outcome) -> Outcome:
+    """Return what was found, with what was kept beside it: how good the alignments are.
+
+    That is so if both are of one training. Of an earlier one, which measured otherwise, nothing is
+    taken over.
+    """
+    known, old = _by_split(found.metrics), _by_split(kept.metrics)
+    if any(str(known[place]) != str(old[place]) for place in known.keys() & old.keys()):
+        return found
+    return found._replace(
+        metrics={
+            key: {**kept.metrics.get(key, {}), **value} if isinstance(value, Mapping) else value
+            for key, value in found.metrics.items()
+        }
+    )
+
+
+def _by_split(metrics: Mapping[str, Any]) -> dict[tuple[str, str], Any]:
+    """Return figures by the split they are of, which is empty if they are of none, and name."""
+    return {
+        (split, name): value
+        for split, held in metrics.items()
+        for name, value in (held.items() if isinstance(held, Mapping) else [("", held)])
+    }
 
 
 def as_rows(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:

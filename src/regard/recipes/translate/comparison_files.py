@@ -6,6 +6,7 @@ from pathlib import Path
 
 from regard.files import replacing
 from regard.inspection import trade_offs
+from regard.recipes.alone import locked
 from regard.recipes.translate.comparison import (
     AER,
     BLEU,
@@ -17,27 +18,37 @@ from regard.recipes.translate.comparison import (
     columns_of,
     from_rows,
     notes_on,
+    with_kept,
 )
-from regard.training.run_directory import RunDirectory, RunError
+from regard.training.run_directory import COMPARISON, RunDirectory, RunError
 
 __all__ = ["ALIGNMENTS", "read_comparison", "write_comparison"]
 
-FIGURES, TABLE, PICTURE = "comparison.json", "comparison.md", "comparison.png"
+TABLE, PICTURE = "comparison.md", "comparison.png"
 ALIGNMENTS = "alignments.png"
 
 
 def write_comparison(folder: Path, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Put outcomes into the comparison, behind or in place of those that are there; return all.
 
-    What is there is read only now, since another process may have added to it. Each file is written
-    whole.
+    Figures that are kept there, and that an outcome lacks, stay. Each file is written whole, and
+    all by one process after another, so that they tell the same.
 
     Raises:
         RunError: what was kept of the comparison is damaged.
     """
-    known = list({each.name: each for each in [*read_comparison(folder), *outcomes]}.values())
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        known = {each.name: each for each in read_comparison(folder)}
+        for found in outcomes:
+            known[found.name] = with_kept(found, known.get(found.name, found))
+        _write_all(folder, list(known.values()))
+    return list(known.values())
+
+
+def _write_all(folder: Path, known: Sequence[Outcome]) -> None:
     rows = as_rows(known)
-    _write(folder / FIGURES, json.dumps(rows, indent=2, ensure_ascii=False, default=str))
+    _write(folder / COMPARISON, json.dumps(rows, indent=2, ensure_ascii=False, default=str))
     drawn = [
         trade_offs.TradeOff(outcome.name, bleu, step_ms, _others(outcome))
         for outcome in known
@@ -48,7 +59,6 @@ def write_comparison(folder: Path, outcomes: Sequence[Outcome]) -> list[Outcome]
     titles = {PICTURE: "BLEU and time", ALIGNMENTS: "where each looks"}
     pictures = [f"![{titles[name]}]({name})" for name in titles if (folder / name).exists()]
     _write(folder / TABLE, "\n\n".join([*_markdown(known), *pictures]))
-    return known
 
 
 def _others(outcome: Outcome) -> dict[str, float]:
@@ -64,7 +74,7 @@ def read_comparison(folder: Path) -> list[Outcome]:
     Raises:
         RunError: what was kept of it is damaged.
     """
-    path = folder / FIGURES
+    path = folder / COMPARISON
     if not path.exists():
         return []
     try:

@@ -15,6 +15,7 @@ from regard.decoding.lengths import longest_hypothesis
 from regard.inspection.head_weights import HeadWeights
 from regard.inspection.labels import shorten
 from regard.interfaces import BOS, EOS, UNK, Hypothesis, StepDecoder, Tokens
+from regard.nn.positions import LearnedPositions
 from regard.recipes.heads import EMPTY, Read, heads_of_translating
 from regard.recipes.kept import settings_kept
 from regard.recipes.translate.architectures import ARCHITECTURES
@@ -78,6 +79,13 @@ class TranslationSystem:
         """Where the model is."""
         return next(self.model.parameters()).device
 
+    @property
+    def longest(self) -> int | None:
+        """How many tokens a translation may have, its end counted; None if there is no limit."""
+        positions = getattr(self.model, "target_positions", None)
+        # Its end is not read, but what begins it is.
+        return positions.max_len if isinstance(positions, LearnedPositions) else None
+
     def translate(
         self, texts: Sequence[str], search: Search = GREEDY, *, prefixes: Sequence[str] = ()
     ) -> list[list[Translation]]:
@@ -89,7 +97,8 @@ class TranslationSystem:
             prefixes: what the translation of each text begins with; none if not given.
 
         Raises:
-            ValueError: there is not a prefix for each text, or the model cannot write one.
+            ValueError: there is not a prefix for each text, the model cannot write one, or it
+                cannot write translations as long as the search is to make them.
         """
         return list(self.iterate(texts, search, prefixes=prefixes))
 
@@ -116,9 +125,15 @@ class TranslationSystem:
         *,
         prefixes: Sequence[list[int]] = (),
     ) -> list[list[Hypothesis]]:
-        """Decode sources that are encoded already, in batches of similar length."""
+        """Decode sources that are encoded already, in batches of similar length.
+
+        Raises:
+            ValueError: there is not a prefix for each source, or the model cannot write as much as
+                the search is to.
+        """
         if prefixes and len(prefixes) != len(sources):
             raise ValueError(f"there are {len(sources)} sources, but {len(prefixes)} prefixes")
+        self._check_room(search)
 
         def search_batch(source: Tokens, positions: list[int]) -> list[list[Hypothesis]]:
             prefix = pad([prefixes[at] for at in positions]) if prefixes else None
@@ -210,7 +225,25 @@ class TranslationSystem:
         ids = self.target_tokenizer.encode(prefix)
         if UNK in ids:
             raise ValueError(f"a translation cannot begin with {prefix!r}: a word is unknown")
+        if self.longest is not None and len(ids) >= self.longest:
+            raise ValueError(
+                f"a translation begins with {self.longest - 1} tokens at most, since the model's "
+                f"positions are learnt; {shorten(prefix, 40)!r} has {len(ids)}"
+            )
         return ids
+
+    def _check_room(self, search: Search) -> None:
+        """Refuse a search for what is longer than the model can write."""
+        if self.longest is None:
+            return
+        # A search of another kind has limits of its own, or none.
+        for name, most in (("min_len", self.longest - 1), ("max_len", self.longest)):
+            asked = getattr(search, name, None)
+            if asked is not None and asked > most:
+                raise ValueError(
+                    f"{name} must be at most {most} here, since the model's positions are learnt; "
+                    f"got {asked}"
+                )
 
     def _cut(self, source: list[int]) -> list[int]:
         return source if len(source) <= self.max_len + 1 else [*source[: self.max_len], EOS]

@@ -15,6 +15,7 @@ from regard.data.splits import Splits
 from regard.data.tokenizers import Tokenizer
 from regard.decoding import Beam
 from regard.interfaces import Pair
+from regard.recipes.alone import Begin, alone_in
 from regard.recipes.fitting import (
     Report,
     as_json,
@@ -44,7 +45,7 @@ from regard.training.divergence import FiniteLoss
 from regard.training.reinforce import Reinforce
 from regard.training.run_directory import RunDirectory
 from regard.training.shares import ShareLearning
-from regard.training.trainer import is_first_process, make_trainer
+from regard.training.trainer import make_trainer
 from regard.training.translation import TranslationTraining, teacher_forced_loss
 from regard.training.translation_metrics import exact_match, score_translations
 
@@ -67,47 +68,13 @@ def train_translator(
 
     Raises:
         DataError: the data cannot be used.
-        RunError: the run directory exists already, or cannot be resumed.
+        RunError: the run directory exists already, or cannot be resumed, or another process trains
+            there.
         ValueError: settings do not go together.
         DivergedError: the loss ceased to be finite.
     """
-    report = for_first_process(report)
-    if not resume and is_first_process():
-        run.require_new()
-    splits = load_splits(settings.data)
-    lightning.seed_everything(settings.training.seed, verbose=False)
-    system = _new_system(settings, splits, read_tokenizers(run) if resume else None)
-    encoded = _encode(settings, splits, system, report)
-    clock = Clock()
-    watcher = ValidationTranslator(system, splits.validation.pairs, report)
-    trainer = make_trainer(settings.training, run, [clock, FiniteLoss(), watcher])
-    train, validation = (
-        make_loader(pairs, longer_sides(pairs), collate, settings.training, trainer, seed)
-        for pairs, seed in ((encoded.train, settings.training.seed), (encoded.validation, None))
-    )
-    module = TranslationTraining(
-        system.model,
-        settings.training,
-        num_batches=len(train),
-        teacher_forcing=settings.training.teacher_forcing,
-        shares=_shares(settings),
-        reinforce=_reinforce(settings, system.target_tokenizer.vocab_size),
-    )
-    checkpoint = run.checkpoint(module) if resume else None
-    # Only now, when nothing that a user may have to mend is left to go wrong.
-    if not resume and is_first_process():
-        run.create(_config(settings), lambda at: _save(system, at))
-    model = fit(trainer, module, (train, validation), checkpoint)
-    if not trainer.is_global_zero:
-        return {}
-    tokenizers = system.source_tokenizer, system.target_tokenizer
-    trained = TranslationSystem(model, *tokenizers, max_len=system.max_len)
-    evaluated = {
-        split: partial(evaluate_translator, trained, pairs, settings)
-        for split, (pairs, _) in {"validation": splits.validation, "test": splits.test}.items()
-        if pairs
-    }
-    return conclude(run, trainer, clock, model, evaluated)
+    with alone_in(run, resume=resume) as begin:
+        return _train(settings, run, begin, resume=resume, report=for_first_process(report))
 
 
 def evaluate_translator(
@@ -133,6 +100,44 @@ def evaluate_translator(
     looks = alignment_entropy(best for best, *_ in found)
     figures = {"loss": loss, "perplexity": _perplexity(loss), **scores, "alignment_entropy": looks}
     return figures | ({"left_out": encoded.dropped} if encoded.dropped else {})
+
+
+def _train(
+    settings: TranslateSettings, run: RunDirectory, begin: Begin, *, resume: bool, report: Report
+) -> dict[str, Any]:
+    splits = load_splits(settings.data)
+    lightning.seed_everything(settings.training.seed, verbose=False)
+    system = _new_system(settings, splits, read_tokenizers(run) if resume else None)
+    encoded = _encode(settings, splits, system, report)
+    clock = Clock()
+    watcher = ValidationTranslator(system, splits.validation.pairs, report)
+    trainer = make_trainer(settings.training, run, [clock, FiniteLoss(), watcher])
+    train, validation = (
+        make_loader(pairs, longer_sides(pairs), collate, settings.training, trainer, seed)
+        for pairs, seed in ((encoded.train, settings.training.seed), (encoded.validation, None))
+    )
+    module = TranslationTraining(
+        system.model,
+        settings.training,
+        num_batches=len(train),
+        teacher_forcing=settings.training.teacher_forcing,
+        shares=_shares(settings),
+        reinforce=_reinforce(settings, system.target_tokenizer.vocab_size),
+    )
+    checkpoint = run.checkpoint(module) if resume else None
+    # Only now, when nothing that a user may have to mend is left to go wrong.
+    begin(_config(settings), lambda at: _save(system, at))
+    model = fit(trainer, module, (train, validation), checkpoint)
+    if not trainer.is_global_zero:
+        return {}
+    tokenizers = system.source_tokenizer, system.target_tokenizer
+    trained = TranslationSystem(model, *tokenizers, max_len=system.max_len)
+    evaluated = {
+        split: partial(evaluate_translator, trained, pairs, settings)
+        for split, (pairs, _) in {"validation": splits.validation, "test": splits.test}.items()
+        if pairs
+    }
+    return conclude(run, trainer, clock, model, evaluated)
 
 
 def _perplexity(loss: float) -> float:
