@@ -49,6 +49,7 @@ LINKED = {
     "my/test.links": "my/test",
     "other/test.links": "other/test",
     "links/test.text.links": "multi30k/test_2016_flickr",
+    "links/validation.text.links": "multi30k/val",
 }
 """Which words of an aligned text belong together."""
 
@@ -132,6 +133,7 @@ def make_belongings() -> None:
         shutil.copytree(first, other)
     options = ["--recipe", "transformer", "--data.folder", "multi30k"]
     assert main(["train", "translate", *options, "--run", "runs/transformer"]) == 0
+    shutil.copytree("runs/transformer", "runs/weighted")
     assert main(["train", "classify", "--run", "runs/ngram"]) == 0
     assert main(["train", "generate", "--run", "runs/characters"]) == 0
 

@@ -18,7 +18,8 @@ from regard.exporting.ctranslate2 import difference
 from regard.interfaces import EOS, Tokens
 from regard.models import TransformerTranslator
 from tests.drawing import VOCAB
-from tests.model_cases import TRANSFORMERS, transformer, translator
+from tests.model_cases import translator
+from tests.transformer_cases import TRANSFORMERS, transformer
 
 NAMES = ["<pad>", "<unk>", "<bos>", "<eos>", *(f"word{number}" for number in range(VOCAB - 4))]
 VOCABULARIES = Vocabularies(NAMES, NAMES)

@@ -170,9 +170,9 @@ def broadcasts_to(shape: torch.Size, target: torch.Size) -> bool:
     """Whether a shape broadcasts to another, and not the other way round."""
     if len(shape) > len(target):
         return False
-    return all(
-        have in (want, 1) for have, want in zip(reversed(shape), reversed(target), strict=False)
-    )
+    sizes = zip(reversed(shape), reversed(target), strict=False)
+    # Not `in`: of sizes that vary, torch.compile then finds no 1.
+    return all(have == want or have == 1 for have, want in sizes)  # noqa: PLR1714
 
 
 def _misfit(name: str, shape: torch.Size, target: torch.Size) -> str:

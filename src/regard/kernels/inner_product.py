@@ -118,8 +118,10 @@ def _is_grouped(call: Call) -> bool:
     if len(call.batch) < 3:
         return False
     shared = torch.Size([*call.batch[:-1], 1])
-    # A program that stands for any size has no plain bool here.
-    return bool(call.key.shape[:-2] == call.value.shape[:-2] == shared)
+    # Branches, since a program that stands for any size has no plain bool to return.
+    if call.key.shape[:-2] == call.value.shape[:-2] == shared:  # noqa: SIM103
+        return True
+    return False
 
 
 def _on_one_axis(tensor: Tensor, batch: torch.Size) -> Tensor:

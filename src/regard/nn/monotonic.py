@@ -127,7 +127,7 @@ class MonotonicAttention(nn.Module):
         if self.training:
             return self._expected(query, memory, noise=0.0)[0].unsqueeze(1)
         chunk, weights, position = self._scanned(query, memory)
-        nowhere = weights.new_zeros(len(weights), memory.key.shape[-2])
+        nowhere = weights.new_zeros(weights.shape[0], memory.key.shape[-2])
         if nowhere.shape[1]:  # without keys, there is nothing to name
             # Added, because keys that are not there all have position 0, and weight 0.
             nowhere = nowhere.scatter_add(-1, chunk.position, weights)
@@ -205,7 +205,7 @@ def _at(
     if key_len == 0:  # where there are no keys, nothing is weighed
         return vectors.new_zeros(*position.shape, width)
     if rows is None:
-        rows = torch.arange(len(position), device=vectors.device)
+        rows = torch.arange(position.shape[0], device=vectors.device)
     index = (rows,) if len(batch) == 1 else torch.unravel_index(rows, batch)
     return vectors[(*(axis.unsqueeze(-1) for axis in index), position)]
 

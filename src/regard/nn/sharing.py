@@ -109,7 +109,7 @@ class SharedMemory(NamedTuple):
     @classmethod
     def one_each(cls, memory: Memory) -> "SharedMemory":
         """Let row i read from memory i."""
-        return cls(memory, Sharing.one_each(len(memory.key), memory.key.device))
+        return cls(memory, Sharing.one_each(memory.key.shape[0], memory.key.device))
 
     def reordered(self, index: Int[Tensor, " rows"]) -> "SharedMemory":
         """Return what is read when row i is row `index[i]`; keys and values stay where they are."""
