@@ -7,6 +7,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from regard.inspection import curves
 from regard.inspection.learning import Learning, Points
@@ -135,15 +136,36 @@ def test_what_others_have_named_is_no_formula(tmp_path: Path) -> None:
 
 
 def test_long_names_cover_none_beside_them() -> None:
-    points = [(0, 1.0), (1, 2.0)]
-    figures = {f"{n} of a very long name that somebody has chosen {n}": points for n in range(3)}
-    attentions = [f"decoder.layers.{n}.a.very.long.name.of.an.attention" for n in range(3)]
-    figure = curves.draw([Learning("run", figures, weighted(4, *attentions).shares)])
-    lay_out(figure)
-    titles = [axes._left_title for axes in panels(figure) if axes.get_title("left")]
-    assert len(titles) == 6
-    for one, other in pairwise(titles):
-        assert not one.get_window_extent().overlaps(other.get_window_extent())
+    figures: dict[str, Points] = {f"validation_{n}_" * 10: [(0, 1.0)] for n in range(3)}
+    attentions = [f"decoder.layers.{n}.some.long.name.of.an.attention" for n in range(3)]
+    for given in (Learning("run", figures, {}), weighted(4, *attentions)):
+        figure = curves.draw([given])
+        lay_out(figure)
+        titles = [axes._left_title for axes in panels(figure) if axes.get_title("left")]
+        assert len(titles) == 3
+        for one, other in pairwise(titles):
+            assert not one.get_window_extent().overlaps(other.get_window_extent())
+
+
+@pytest.mark.parametrize("last", [1, 7, 3_000, 25_000, 250_000, 999_999, 5_000_000])
+def test_numbers_of_steps_have_room(last: int) -> None:
+    points = [(0, 1.0), (last, 2.0)]
+    attentions = {name: {"addition": [points]} for name in ("first", "second", "third")}
+    figures = {f"figure {number}": points for number in range(3)}
+    for given in (Learning("run", figures, {}), Learning("run", {}, attentions)):
+        figure = curves.draw([given])
+        lay_out(figure)
+        for axes in panels(figure):
+            labels = [each for each in axes.get_xticklabels() if in_sight(each, axes)]
+            assert len(labels) > 1
+            assert all(each.get_text().isdecimal() for each in labels)
+            for one, other in pairwise(labels):
+                assert not one.get_window_extent().overlaps(other.get_window_extent())
+
+
+def in_sight(label: Text, axes: Axes) -> bool:
+    left, right = axes.get_xlim()
+    return left <= label.get_position()[0] <= right
 
 
 @pytest.mark.parametrize(

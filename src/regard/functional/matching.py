@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from regard.functional import scores
 from regard.functional.precision import at_least_float32
@@ -32,6 +31,7 @@ def match(
     Source: Yin et al. 2016 (ABCNN), section 5.1.
     Cost: that of the score.
 
+    >>> import torch
     >>> match(torch.zeros(1, 2), torch.tensor([[0.0, 0.0], [0.0, 1.0]]))
     tensor([[1.0000, 0.5000]])
     """
@@ -60,6 +60,7 @@ def window_average(
     Raises:
         ValueError: the window is wider than what a text, even an empty one, is convolved to.
 
+    >>> import torch
     >>> window_average(torch.tensor([[1.0], [3.0], [5.0]]), 2).flatten()
     tensor([2., 4.])
     >>> window_average(torch.tensor([[1.0], [3.0], [5.0]]), 2, torch.tensor([1.0, 0.0, 2.0]))
@@ -74,10 +75,9 @@ def window_average(
     if window > num_columns:
         return columns.new_zeros(*columns.shape[:-2], 0, width)
     weighed = columns if weights is None else columns * weights.unsqueeze(-1)
-    wide = at_least_float32(weighed).transpose(-1, -2)
-    means = F.avg_pool1d(wide.flatten(0, -2).unsqueeze(1), window, stride=1).squeeze(1)
-    found: Tensor = means.unflatten(0, wide.shape[:-1]).transpose(-1, -2)
-    return (found if weights is None else window * found).to(columns.dtype)
+    windows = at_least_float32(weighed).unfold(-2, window, 1)
+    found: Tensor = windows.mean(dim=-1) if weights is None else windows.sum(dim=-1)
+    return found.to(columns.dtype)
 
 
 def total_average(
@@ -100,6 +100,7 @@ def total_average(
     Differs: the paper weighs the windows alone; here weights may weigh all columns too.
     Cost: columns x width operations.
 
+    >>> import torch
     >>> total_average(torch.tensor([[1.0], [3.0], [8.0]]), torch.tensor([True, True, False]))
     tensor([2.])
     """

@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
 
 from regard.inspection.fonts import fonts_for
 from regard.inspection.labels import printable, shorten
@@ -26,7 +27,7 @@ _SYMBOLS = {"concatenation": "κ", "addition": "α"}
 # Lengths in inches.
 _PANEL = (3.6, 2.5)
 _SHARES = (2.1, 1.6)
-_LEGEND_ROW, _TITLE, _STEPS = 0.25, 0.35, 0.2
+_LEGEND_ROW, _TITLE, _STEPS, _SCALE = 0.25, 0.35, 0.2, 0.5
 _HEAD_WIDTH = 0.9
 
 _Line = tuple[Any, str]
@@ -99,7 +100,7 @@ def _draw_shares(part: SubFigure, learning: Learning, family: list[str]) -> None
     for column, (attention, shares) in enumerate(learning.shares.items()):
         for row, (kind, axes) in enumerate(zip(kinds, grid[:, column], strict=True)):
             named = _fit(attention, _MAX_ATTENTION) if row == 0 else ""
-            _prepare(axes, named, family, size=8, is_lowest=row == len(kinds) - 1)
+            _prepare(axes, named, family, is_lowest=row == len(kinds) - 1, is_small=True)
             # Of a log that was read while the first shares were written, some are missing.
             if branches := shares.get(kind, ()):
                 axes.axhline(1 / num_heads, color=_FAINT, linewidth=0.8, linestyle=":")
@@ -139,8 +140,13 @@ def _style(number: int) -> tuple[str, str]:
     return _COLOURS[colour], _STROKES[(colour + turn) % len(_STROKES)]
 
 
-def _prepare(axes: Axes, title: str, family: list[str], *, is_lowest: bool, size: int = 10) -> None:
+def _prepare(
+    axes: Axes, title: str, family: list[str], *, is_lowest: bool, is_small: bool = False
+) -> None:
+    size = 7.5 if is_small else 10
     axes.set_title(title, loc="left", fontsize=size, family=family, parse_math=False)
+    # So few that even millions of steps have room.
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     if is_lowest:
         axes.set_xlabel("steps", fontsize=8, color=_FAINT, loc="right")
     axes.grid(visible=True, color=_GUIDE, linewidth=0.6)
@@ -160,7 +166,7 @@ def _size_of_shares(learning: Learning) -> tuple[float, float]:
     num_rows = math.ceil(_num_heads(learning) / _heads_beside(learning))
     panels = len(_kinds(learning)) * _SHARES[1]
     height = _TITLE + panels + _STEPS + num_rows * _LEGEND_ROW
-    return len(learning.shares) * _SHARES[0], height
+    return _SCALE + len(learning.shares) * _SHARES[0], height
 
 
 def _heads_beside(learning: Learning) -> int:
