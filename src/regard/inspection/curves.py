@@ -146,7 +146,8 @@ def _prepare(
     size = 7.5 if is_small else 10
     axes.set_title(title, loc="left", fontsize=size, family=family, parse_math=False)
     # So few that even millions of steps have room.
-    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(3 if is_small else 5, integer=True))
+    axes.xaxis.set_major_formatter("{x:.0f}")
     if is_lowest:
         axes.set_xlabel("steps", fontsize=8, color=_FAINT, loc="right")
     axes.grid(visible=True, color=_GUIDE, linewidth=0.6)
