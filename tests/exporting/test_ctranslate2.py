@@ -41,7 +41,7 @@ UNKNOWN: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "shared_keys": (TRANSFORMERS["shared_keys"], "its heads share keys and values"),
     "base": (TRANSFORMERS["rotary"], "it turns queries and keys in another way"),
     "branched": (
-        lambda: transformer(attention=partial(layers.BranchedAttention, feedforward_dim=6)),
+        lambda: transformer(weighted=True),
         r"encoder.layers.0.attention \(BranchedAttention\): it is no plain multi-head attention",
     ),
 }

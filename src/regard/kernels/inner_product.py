@@ -119,9 +119,7 @@ def _is_grouped(call: Call) -> bool:
         return False
     shared = torch.Size([*call.batch[:-1], 1])
     # Branches, since a program that stands for any size has no plain bool to return.
-    if call.key.shape[:-2] == call.value.shape[:-2] == shared:  # noqa: SIM103
-        return True
-    return False
+    return call.key.shape[:-2] == call.value.shape[:-2] == shared
 
 
 def _on_one_axis(tensor: Tensor, batch: torch.Size) -> Tensor:
