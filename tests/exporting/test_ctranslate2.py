@@ -17,6 +17,9 @@ from regard.exporting import ExportError, Vocabularies, write_ctranslate2
 from regard.exporting.ctranslate2 import difference
 from regard.interfaces import EOS, Tokens
 from regard.models import TransformerTranslator
+from regard.nn import PreNorm
+from regard.recipes.translate.architectures import WeightedTransformerSettings
+from regard.recipes.translate.transformer import make_transformer
 from tests.drawing import VOCAB
 from tests.model_cases import translator
 from tests.transformer_cases import TRANSFORMERS, transformer
@@ -24,6 +27,7 @@ from tests.transformer_cases import TRANSFORMERS, transformer
 NAMES = ["<pad>", "<unk>", "<bos>", "<eos>", *(f"word{number}" for number in range(VOCAB - 4))]
 VOCABULARIES = Vocabularies(NAMES, NAMES)
 MAX_LEN = 20
+WEIGHTED = WeightedTransformerSettings(embed_dim=8, num_layers=1, num_heads=2, feedforward_dim=8)
 
 KNOWN: dict[str, Callable[[], TransformerTranslator]] = {
     "pre": transformer,
@@ -40,11 +44,47 @@ UNKNOWN: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "sparsemax": (TRANSFORMERS["sparsemax"], r"attention.*: its normalizer is sparsemax"),
     "shared_keys": (TRANSFORMERS["shared_keys"], "its heads share keys and values"),
     "base": (TRANSFORMERS["rotary"], "it turns queries and keys in another way"),
-    "branched": (
-        lambda: transformer(weighted=True),
+    "weighted": (
+        lambda: make_transformer(WEIGHTED, VOCAB, VOCAB, MAX_LEN),
         r"encoder.layers.0.attention \(BranchedAttention\): it is no plain multi-head attention",
     ),
+    "one_without_feedforward": (
+        lambda: with_layer(layers.EncoderLayer(attention(2), None, norm=partial(PreNorm, 8))),
+        r"encoder.layers.1 \(EncoderLayer\): it has no feed-forward layer",
+    ),
+    "one_window": (
+        lambda: with_layer(transformer(reach=5).decoder.layers[1]),
+        r"decoder.layers.1 \(DecoderLayer\): it has a window of self-attention; reach is 5",
+    ),
+    "other_heads": (
+        lambda: with_layer(
+            layers.DecoderLayer(
+                attention(2), attention(4), layers.FeedForward(8, 6), norm=partial(PreNorm, 8)
+            )
+        ),
+        r"decoder.layers.1.source_attention .*: its heads are 2 wide, those of the first 4$",
+    ),
+    "one_rotary": (
+        lambda: with_layer(KNOWN["rotary"]().decoder.layers[1]),
+        r"decoder.layers.1.attention .*: it turns queries and keys, or does not, other than the f",
+    ),
+    "other_norms": (
+        lambda: with_layer(KNOWN["post"]().encoder.layers[1]),
+        r"encoder.layers.1 \(EncoderLayer\): it has a PostNorm, the first layer a PreNorm$",
+    ),
 }
+
+
+def attention(num_heads: int) -> layers.CachedMultiHeadAttention:
+    return layers.CachedMultiHeadAttention(8, num_heads)
+
+
+def with_layer(layer: nn.Module) -> TransformerTranslator:
+    """Make a Transformer with this as the second layer of its encoder or its decoder."""
+    model = transformer()
+    stack = model.encoder if isinstance(layer, layers.EncoderLayer) else model.decoder
+    stack.layers[1] = layer
+    return model
 
 
 def written(model: nn.Module, folder: Path) -> ctranslate2.Translator:
@@ -97,4 +137,10 @@ def test_a_part_that_the_engine_does_not_know_is_named(name: str, tmp_path: Path
 def test_a_file_that_gives_something_else_is_refused(tmp_path: Path) -> None:
     written(drawn(KNOWN["pre"]), tmp_path)
     with pytest.raises(ExportError, match="log-probabilities differ from the model's by"):
+        difference(KNOWN["pre"]().eval(), VOCABULARIES, tmp_path)
+
+
+def test_files_that_the_engine_cannot_run_are_refused(tmp_path: Path) -> None:
+    failing = r"^the TransformerTranslator cannot be exported: run from the file, it fails: [^\n]+$"
+    with pytest.raises(ExportError, match=failing):
         difference(KNOWN["pre"]().eval(), VOCABULARIES, tmp_path)

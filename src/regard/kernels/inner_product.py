@@ -119,7 +119,9 @@ def _is_grouped(call: Call) -> bool:
         return False
     shared = torch.Size([*call.batch[:-1], 1])
     # Branches, since a program that stands for any size has no plain bool to return.
-    return call.key.shape[:-2] == call.value.shape[:-2] == shared
+    if call.key.shape[:-2] == call.value.shape[:-2] == shared:  # noqa: SIM103
+        return True
+    return False
 
 
 def _on_one_axis(tensor: Tensor, batch: torch.Size) -> Tensor:
