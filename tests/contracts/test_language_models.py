@@ -214,6 +214,29 @@ def test_a_source_is_refused() -> None:
         language_model().start(sentences([3]))
 
 
+def test_tokens_of_another_batch_than_the_state_are_refused() -> None:
+    model = language_model()
+    state = model.start(sentences([0] * 4))
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"for each of the state's 4 rows; got 1\. A state is"):
+            model.step(state, torch.full((1,), BOS))
+        _, state = model.step(state, torch.full((4,), BOS))
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+@over(SEARCHED_MODELS)
+def test_searches_leave_nothing_behind(case: LanguageModelCase, beam_size: int) -> None:
+    model, search = made(case), Beam(beam_size, max_len=MAX_LEN)
+    prefixes = sentences([2, 0, 3, 1], seed=3), sentences([1, 4], seed=4)
+    (found, _, again) = (
+        search(model, sentences([0] * len(prefix.ids)), prefix)
+        for prefix in (*prefixes, prefixes[0])
+    )
+    assert [[best[:3] for best in each] for each in again] == [
+        [best[:3] for best in each] for each in found
+    ]
+
+
 def test_a_decoder_with_a_source_is_refused() -> None:
     decoder = layers.TransformerDecoder.plain(8, num_heads=2)
     with pytest.raises(ValueError, match=r"its decoder attends to one; make it with has_source"):

@@ -8,9 +8,11 @@ from torch import Tensor
 
 from regard import nn as layers
 from regard import record
+from regard.decoding import Beam
 from regard.interfaces import BOS, StepDecoder, Tokens, Translator
+from regard.models import TransformerTranslator
 from tests.cases import over
-from tests.drawing import sentences
+from tests.drawing import VOCAB, sentences
 from tests.model_cases import DECODERS, DecoderCase, translator
 
 LENGTHS = [4, 1, 0, 3]
@@ -146,6 +148,52 @@ def test_steps_leave_their_state_as_it_was(case: DecoderCase) -> None:
     first, _ = decoder.step(state, torch.full((4,), BOS))
     second, _ = decoder.step(state, torch.full((4,), BOS))
     torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+TRANSFORMERS = [case for case in DECODERS if case.name == "TransformerTranslator"]
+
+
+@pytest.mark.parametrize("search", [Beam(1, max_len=5), Beam(3, max_len=5)], ids=["1", "3"])
+@over([case for case in DECODERS if case.id in ("gru", "luong")] + TRANSFORMERS)
+def test_searches_leave_nothing_behind(case: DecoderCase, search: Beam) -> None:
+    decoder, first, other = made(case), sentences(LENGTHS), sentences([2, 5], seed=3)
+    found, _, again = (search(decoder, source) for source in (first, other, first))
+    assert [[best.tokens for best in each] for each in again] == [
+        [best.tokens for best in each] for each in found
+    ]
+    assert [[best.log_prob for best in each] for each in again] == [
+        [best.log_prob for best in each] for each in found
+    ]
+
+
+@pytest.mark.parametrize("num_tokens", [1, 3, 5])
+def test_tokens_of_another_batch_than_the_state_are_refused(num_tokens: int) -> None:
+    decoder = made(TRANSFORMERS[0])
+    state = decoder.start(sentences(LENGTHS))
+    token = torch.full((num_tokens,), BOS)
+    wanted = rf"a token for each of the state's 4 rows; got {num_tokens}\. A state is of the batch"
+    for _ in range(2):
+        with pytest.raises(ValueError, match=wanted):
+            decoder.step(state, token)
+        _, state = decoder.step(state, torch.full((4,), BOS))
+
+
+def test_a_decoder_with_a_layer_that_sees_no_source_is_refused() -> None:
+    with_source, without = (
+        layers.TransformerDecoder.plain(8, num_heads=2, has_source=has) for has in (True, False)
+    )
+    mixed = layers.TransformerDecoder([with_source.layers[0], without.layers[0]])
+    for decoder in (without, mixed):
+        with pytest.raises(ValueError, match=r"^every layer of a translator's decoder attends to"):
+            TransformerTranslator(
+                source_vocab=VOCAB, target_vocab=VOCAB, embed_dim=8, decoder=decoder
+            )
+
+
+def test_a_layer_that_attends_to_a_source_wants_one() -> None:
+    decoder = layers.TransformerDecoder.plain(8, num_heads=2)
+    with pytest.raises(ValueError, match=r"^this layer attends to a source besides; got none$"):
+        decoder(torch.zeros(1, 3, 8))
 
 
 def test_no_sentences() -> None:

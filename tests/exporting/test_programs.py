@@ -19,6 +19,7 @@ from regard.exporting import (
     translator_programs,
     write_program,
 )
+from regard.exporting.files import largest_difference
 from regard.exporting.programs import Tensors
 from regard.interfaces import Tokens
 from regard.models import RecurrentClassifier
@@ -65,6 +66,17 @@ class Spelled(nn.Module):
 
     def alignment(self, state: Spelling) -> Tensor:
         return state.written.float()
+
+
+class Giving(nn.Module):
+    """A module that gives the same whatever it takes."""
+
+    def __init__(self, results: Tensors) -> None:
+        super().__init__()
+        self.results = results
+
+    def forward(self, tensors: Tensors) -> Tensors:
+        return self.results
 
 
 def reading(pooling: layers.Pooling) -> Program:
@@ -178,3 +190,38 @@ def test_a_file_that_gives_something_else_is_refused(shift: float, tmp_path: Pat
     astray = Format(".none", (), lambda program, path: None, run)
     with pytest.raises(ExportError, match=r"^the classifier cannot be exported: logits differs "):
         write_program(program, tmp_path, astray)
+
+
+def test_a_difference_is_found_between_others(tmp_path: Path) -> None:
+    results = {name: torch.zeros(2) for name in ("first", "second", "third")}
+    program = Program("reader", Giving(results), ({}, {}), {})
+    found = results | {"second": torch.tensor([0.0, torch.nan])}
+    astray = Format(".none", (), lambda program, path: None, lambda path, tensors: found)
+    with pytest.raises(ExportError, match=r"^the reader cannot be exported: second differs from"):
+        write_program(program, tmp_path, astray)
+
+
+def test_a_file_that_cannot_be_run_is_refused_in_one_line(tmp_path: Path) -> None:
+    def run(_path: Path, _tensors: Tensors) -> Tensors:
+        raise RuntimeError("no such shape\nat node 5")
+
+    program = Program("reader", Giving({}), ({}, {}), {})
+    failing = Format(".none", (), lambda program, path: None, run)
+    said = "^the reader cannot be exported: run from the file, it fails: no such shape$"
+    with pytest.raises(ExportError, match=said):
+        write_program(program, tmp_path, failing)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "difference"),
+    [
+        (torch.zeros(2, 0), torch.zeros(2, 0), 0.0),
+        (torch.zeros(2, 0), torch.zeros(2, 1), torch.inf),
+        (torch.zeros(2), torch.zeros(2, 2), torch.inf),
+        (torch.zeros(2), torch.tensor([0.0, torch.nan]), torch.inf),
+        (torch.tensor([0.5, 1.0]), torch.tensor([0.75, 1.125]), 0.25),
+        (torch.tensor([4.0, -8.0]), torch.tensor([5.0, -8.0]), 0.25),
+    ],
+)
+def test_differences_are_the_largest(wanted: Tensor, found: Tensor, difference: float) -> None:
+    assert largest_difference(wanted, found) == difference
