@@ -16,6 +16,7 @@ from tests.drawing import VOCAB, sentences
 from tests.model_cases import DECODERS, DecoderCase, translator
 
 LENGTHS = [4, 1, 0, 3]
+SEARCHED = ("gru", "luong", *(f"transformer_{name}" for name in ("plain", "window", "weighted")))
 
 
 def made(case: DecoderCase) -> Any:
@@ -150,11 +151,8 @@ def test_steps_leave_their_state_as_it_was(case: DecoderCase) -> None:
     torch.testing.assert_close(first, second, rtol=0, atol=0)
 
 
-TRANSFORMERS = [case for case in DECODERS if case.name == "TransformerTranslator"]
-
-
 @pytest.mark.parametrize("search", [Beam(1, max_len=5), Beam(3, max_len=5)], ids=["1", "3"])
-@over([case for case in DECODERS if case.id in ("gru", "luong")] + TRANSFORMERS)
+@over([case for case in DECODERS if case.id in SEARCHED])
 def test_searches_leave_nothing_behind(case: DecoderCase, search: Beam) -> None:
     decoder, first, other = made(case), sentences(LENGTHS), sentences([2, 5], seed=3)
     found, _, again = (search(decoder, source) for source in (first, other, first))
@@ -168,7 +166,7 @@ def test_searches_leave_nothing_behind(case: DecoderCase, search: Beam) -> None:
 
 @pytest.mark.parametrize("num_tokens", [1, 3, 5])
 def test_tokens_of_another_batch_than_the_state_are_refused(num_tokens: int) -> None:
-    decoder = made(TRANSFORMERS[0])
+    decoder = made(next(case for case in DECODERS if case.id == "transformer_plain"))
     state = decoder.start(sentences(LENGTHS))
     token = torch.full((num_tokens,), BOS)
     wanted = rf"a token for each of the state's 4 rows; got {num_tokens}\. A state is of the batch"

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from regard import biases, rotary
+from regard.nn import SinusoidPositions
 from tests.drawing import draws
 
 
@@ -74,6 +75,22 @@ def test_relative_position_looks_its_bucket_up() -> None:
         [[table[buckets[i, j], head].item() for j in range(6)] for i in range(4)]
         for head in range(3)
     ]
+
+
+@pytest.mark.parametrize("width", [1, 2, 7, 8])
+@pytest.mark.parametrize("first", [0, 3])
+def test_sinusoids_of_the_paper(width: int, first: int) -> None:
+    """Vaswani et al. 2017, section 3.5: one position and one channel at a time."""
+    embedded = draws(dtype=torch.float32)(2, 5, width)
+    placed = SinusoidPositions()(embedded, first)
+    half = math.ceil(width / 2)
+    for place in range(5):
+        for channel in range(width):
+            angle = (first + place) / 10_000 ** ((channel % half) / half)
+            added = math.sin(angle) if channel < half else math.cos(angle)
+            for row in range(2):
+                wanted = embedded[row, place, channel].item() + added
+                assert placed[row, place, channel].item() == pytest.approx(wanted, abs=1e-5)
 
 
 def test_gaussian_is_the_logarithm_of_its_bell() -> None:
