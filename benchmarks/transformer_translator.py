@@ -229,7 +229,8 @@ def _decoded(
 ) -> Table:
     model = cast(TransformerTranslator, system.model)
     usual = TranslationSystem(Cacheless(model), system.source_tokenizer, system.target_tokenizer)
-    names = [f"{id_}" for id_ in range(max(model.source_embedding.num_embeddings, VOCAB))]
+    vocab = max(model.source_embedding.num_embeddings, model.output.out_features)
+    names = [f"{id_}" for id_ in range(vocab)]
     vocabularies = Vocabularies(
         names[: model.source_embedding.num_embeddings], names[: model.output.out_features]
     )

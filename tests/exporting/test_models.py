@@ -23,7 +23,10 @@ EXACT = {"rtol": 1e-5, "atol": 1e-5}
 PLAIN = (
     *("gru", "deep", "dot", *ATTENTIONS, "luong", "luong_deep"),
     *(f"transformer_{name}" for name in ("plain", "post", "learned", "rotary", "shared_keys")),
-    *(f"transformer_{name}" for name in ("window", "additive", "sparsemax")),
+    *(
+        f"transformer_{name}"
+        for name in ("window", "weighted", "additive", "location", "sparsemax")
+    ),
 )
 TRANSLATORS = [case for case in DECODERS if case.id in PLAIN]
 

@@ -8,7 +8,7 @@ import torch
 
 from regard import rotary
 from regard.exporting import FORMATS, translator_programs, write_program
-from regard.interfaces import BOS
+from regard.interfaces import BOS, EOS, Tokens
 from regard.models import TransformerTranslator
 from tests.drawing import VOCAB
 from tests.exporting.texts import texts
@@ -17,6 +17,9 @@ from tests.transformer_cases import TRANSFORMERS, transformer
 pytestmark = pytest.mark.compiled
 
 EXACT = {"rtol": 1e-5, "atol": 1e-5}
+
+EMPTY = Tokens(torch.tensor([[EOS]]), torch.tensor([1]))
+"""A text without words, whose end is all that is read."""
 
 # Every part that steps otherwise than the others; the weighted one's decoder sees itself plainly.
 MODELS: dict[str, Callable[[], TransformerTranslator]] = {
@@ -37,8 +40,7 @@ def test_files_step_as_the_model_does(name: str, to: str, tmp_path: Path) -> Non
     programs = translator_programs(model, source_vocab=VOCAB)
     assert max(write_program(program, tmp_path, chosen) for program in programs) < 1e-5
     read, write = (tmp_path / (program.name + chosen.suffix) for program in programs)
-    for lengths in ([9, 4, 0, 1], [1], [3, 7]):
-        source = texts(lengths)
+    for source in (texts([9, 4, 0, 1]), texts([3, 7]), EMPTY):
         with torch.no_grad():
             state, tensors = model.start(source), chosen.run(read, source._asdict())
             token = torch.full(source.lengths.shape, BOS)
