@@ -90,7 +90,16 @@ def test_what_cannot_be_trained_is_refused(words: str, answer: str, refusal: Ref
         ("inspect RUN a --beam 3", "RUN holds a language model, which --beam is not for"),
         ("inspect RUN a --layer 2", "there are 2 layers, from 0; there is no layer 2"),
         ("inspect RUN A", "the model does not know 'A', which stands in 'A'"),
-        ("inspect TRANSLATOR a --head 0", "TRANSLATOR holds a translator, which --head is not for"),
+        (
+            "inspect TRANSLATOR a --head 0",
+            "TRANSLATOR holds a recurrent translator, which has one ",
+        ),
+        ("translate TRANSLATOR a --layer 0", "TRANSLATOR holds a recurrent translator, which has "),
+        (
+            "evaluate TRANSLATOR --layer 0",
+            "TRANSLATOR holds a recurrent translator, which has one ",
+        ),
+        ("evaluate RUN --layer 0", "RUN holds a language model, which --layer is not for"),
         ("train generate --run RUN", "RUN exists already: continue it with --resume, or choose"),
         ("train generate --run RUN --resume", "RUN has finished; there is nothing to resume"),
         ("train translate --run RUN --resume", "RUN is not a run of regard train translate"),

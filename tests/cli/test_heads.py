@@ -1,5 +1,6 @@
 """`regard inspect --heads`: every head of a Transformer in one picture, or a line that says no."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,9 +8,12 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+import torch
 
 from regard.cli.main import main
+from regard.decoding import Beam
 from regard.recipes.classify.train import train_classifier
+from regard.recipes.run import load_as
 from regard.recipes.translate.architectures import WeightedTransformerSettings
 from regard.recipes.translate.system import TranslationSystem
 from regard.recipes.translate.train import train_translator
@@ -112,6 +116,34 @@ def test_several_texts_have_a_file_each(
         "heads-1.pdf",
         "heads-2.pdf",
     ]
+
+
+@pytest.mark.parametrize("chosen", [[], ["--layer", "0"], ["--head", "2"]], ids=str)
+def test_the_alignment_is_that_of_the_head_that_is_asked_for(
+    chosen: list[str], translator: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "ein mann und ein hund"
+    assert main(["translate", translator, text, "--json", "--min_len", "3", *chosen]) == 0
+    [found] = json.loads(capsys.readouterr().out)["translations"]
+    system = load_as(TranslationSystem, Path(translator))
+    [[best, *_]] = system.translate([text], Beam(5, min_len=3))
+    layers = system.heads(text, best)[2].layers
+    weights = {"": layers[1].mean(0), "--layer": layers[0].mean(0), "--head": layers[1][2]}
+    wanted = weights["".join(chosen[:1])][: len(best.target_tokens), :-1]
+    torch.testing.assert_close(torch.tensor(found["alignment"]), wanted, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("command", ["inspect", "evaluate"])
+def test_every_command_looks_by_the_head_that_is_asked_for(
+    command: str, translator: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [command, translator, *(["ein mann und ein hund"] if command == "inspect" else [])]
+    words = words if command == "inspect" else [*words, "--split", "validation"]
+    printed = set()
+    for chosen in ([], ["--layer", "0"], ["--layer", "0", "--head", "1"]):
+        assert main([*words, *chosen]) == 0
+        printed.add(capsys.readouterr().out)
+    assert len(printed) == 3
 
 
 def test_a_language_model_has_one_grid(toy_writer: ToyRun, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ from regard.decoding import Beam
 from regard.functional import normalizers
 from regard.inspection.head_weights import HeadWeights
 from regard.interfaces import EOS, UNK
-from regard.models import RecurrentClassifier, TransformerClassifier
+from regard.models import RecurrentClassifier, TransformerClassifier, TransformerTranslator
 from regard.nn.heads import Heads
 from regard.recipes.classify.system import ClassificationSystem
 from regard.recipes.generate import parts
@@ -170,6 +170,36 @@ def test_a_translation_is_read_as_it_was_written(changes: dict[str, Any], beam_s
     torch.testing.assert_close(
         layer.mean(dim=0)[:num_written, :-1], best.alignment, rtol=1e-4, atol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "layer", "head"),
+    [({"layer": 0}, 0, None), ({"layer": 0, "head": 3}, 0, 3), ({"head": -1}, 1, 3)],
+    ids=str,
+)
+def test_an_alignment_is_that_of_the_chosen_head(
+    chosen: dict[str, int], layer: int, head: int | None
+) -> None:
+    system = translator()
+    [[unchosen]] = system.translate([TEXT], Beam(3, min_len=4, max_len=9))
+    system.align_by(**chosen)
+    [[best]] = system.translate([TEXT], Beam(3, min_len=4, max_len=9))
+    assert best.target_tokens == unchosen.target_tokens
+    assert not torch.allclose(best.alignment, unchosen.alignment, atol=1e-3)
+    weights = system.heads(TEXT, best)[2].layers[layer]
+    wanted = weights.mean(dim=0) if head is None else weights[head]
+    found = best.alignment
+    torch.testing.assert_close(wanted[: len(found), :-1], found, rtol=1e-4, atol=1e-6)
+
+
+def test_a_head_that_is_not_there_is_named() -> None:
+    system = translator()
+    with pytest.raises(ValueError, match="there are 2 layers, from 0; there is no layer 2"):
+        system.align_by(2)
+    with pytest.raises(ValueError, match="there are 4 heads, from 0; there is no head -5"):
+        system.align_by(0, -5)
+    with pytest.raises(IndexError):
+        cast(TransformerTranslator, system.model).align_by(0, 4)
 
 
 def test_weights_stand_beside_the_tokens_that_look() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from regard.cli.figures import confusion_table, figures_table
+from regard.cli.heads import add_aligned_by, align_by
 from regard.cli.parser import Parser, UsageError
 from regard.data.links import read_links
 from regard.data.plain_text import read_plain
@@ -42,6 +43,16 @@ widely it looks at the source; and with --links the alignment error rate against
 Of a classifier: accuracy, macro F1, the expected calibration error, and which classes it
 confuses. Of a language model: perplexity, by its own tokens, and bits per character, which can be
 compared between vocabularies."""
+
+OF_TRANSLATORS = (
+    "pairs",
+    "links",
+    "beam",
+    "length_penalty",
+    "coverage_penalty",
+    "layer",
+    "head",
+)
 
 
 def run(words: list[str]) -> int:
@@ -104,6 +115,7 @@ def _parser() -> Parser:
         type=float | None,
         help="of a translator: above 0 favours looking at all of the source; else the run's",
     )
+    add_aligned_by(parser)
     parser.add_device()
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
@@ -124,7 +136,7 @@ def _refuse(given: Any, kind: str, *flags: str) -> None:
 
 
 def _of_classifier(given: Any, settings: ClassifySettings) -> tuple[str, dict[str, Any]]:
-    _refuse(given, "classifier", "pairs", "links", "beam", "length_penalty", "coverage_penalty")
+    _refuse(given, "classifier", *OF_TRANSLATORS)
     system = load_as(ClassificationSystem, given.run, device=given.device)
     if given.texts is not None:
         title, texts = str(given.texts), classify_parts.load_texts(given.texts, settings.data)
@@ -142,8 +154,7 @@ def _of_classifier(given: Any, settings: ClassifySettings) -> tuple[str, dict[st
 
 
 def _of_generator(given: Any, settings: GenerateSettings) -> tuple[str, dict[str, Any]]:
-    flags = ("pairs", "links", "beam", "length_penalty", "coverage_penalty", "folder")
-    _refuse(given, "language model", *flags)
+    _refuse(given, "language model", *OF_TRANSLATORS, "folder")
     system = load_as(GenerationSystem, given.run, device=given.device)
     if given.texts is not None:
         title, text = str(given.texts), read_plain(given.texts)
@@ -173,6 +184,7 @@ def _of_translator(given: Any, settings: TranslateSettings) -> tuple[str, dict[s
         data=_moved(settings.data, given),
     )
     system = load_as(TranslationSystem, given.run, device=given.device)
+    align_by(system, given)
     title, pairs = _pairs(given, settings)
     links = None if given.links is None else read_links(given.links, pairs)
     # Imported here: it brings in Lightning, which mistakes need not wait for.

@@ -1,18 +1,49 @@
-"""Pictures of all heads, for `regard inspect`."""
+"""Which heads are asked for, and pictures of all."""
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from regard.cli.parser import UsageError
+from regard.cli.parser import Parser, UsageError
 from regard.cli.pictures import draw_heads, numbered
 from regard.inspection.head_weights import HeadWeights
 from regard.recipes.heads import has_heads
 from regard.recipes.run import System
 from regard.recipes.translate.system import TranslationSystem
 
-__all__ = ["draw_all", "require_heads"]
+__all__ = ["add_aligned_by", "align_by", "draw_all", "require_heads"]
+
+
+def add_aligned_by(parser: Parser) -> None:
+    """Take whose attention is to be a translator's alignment."""
+    parser.add_argument(
+        "--layer",
+        type=int | None,
+        help="of a Transformer: whose attention is the alignment, from 0 or the end",
+    )
+    parser.add_argument(
+        "--head", type=int | None, help="of a Transformer: whose of the layer; else their mean"
+    )
+
+
+def align_by(system: TranslationSystem, given: Any) -> None:
+    """Let a translator's alignment be what was asked for, if anything was.
+
+    Raises:
+        UsageError: the translator has no layers of heads.
+        ValueError: there is no such layer or head.
+    """
+    if given.layer is None and given.head is None:
+        return
+    if not has_heads(system.model):
+        asked = "layer" if given.head is None else "head"
+        raise UsageError(
+            f"{given.run} holds a recurrent translator, which has one alignment: "
+            f"leave out --{asked}"
+        )
+    system.align_by(given.layer, given.head)
 
 
 def require_heads(system: System, run: Path) -> None:

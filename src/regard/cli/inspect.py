@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from regard.cli.figures import kept_figures
-from regard.cli.heads import draw_all, require_heads
+from regard.cli.heads import align_by, draw_all, require_heads
 from regard.cli.parser import Parser, UsageError, require_text
 from regard.cli.pictures import alignment_of, attention_of, check_picture, cut_notice, shaded
 from regard.decoding import Beam
@@ -34,6 +34,7 @@ DESCRIPTION = """Look into a run: what it is and what it scores; with sentences,
   regard inspect runs/subwords
   regard inspect runs/subwords "ein mann mit einem hut ." --html alignment.html
   regard inspect runs/transformer "ein mann mit einem hut ." --heads heads.png
+  regard inspect runs/transformer "ein mann mit einem hut ." --layer 1 --head 0
   regard inspect runs/ngram "what a wonderful film" --html shades.html
   regard inspect runs/characters "The class" --layer 0 --head 2
 
@@ -55,10 +56,12 @@ def run(words: list[str]) -> int:
         "--beam", type=int | None, help="of a translator: hypotheses at once, 5 if not given"
     )
     parser.add_argument(
-        "--layer", type=int | None, help="of a language model: which, from 0 or the end (-1)"
+        "--layer",
+        type=int | None,
+        help="of a language model, or of a Transformer that translates: which, from 0 or the end",
     )
     parser.add_argument(
-        "--head", type=int | None, help="of a language model: which, from 0; else their mean"
+        "--head", type=int | None, help="of that layer: which, from 0; else their mean"
     )
     parser.add_device()
     parser.add_argument("--html", type=Path | None, help="write the pictures to a page")
@@ -108,7 +111,7 @@ def _examples(
         examples = _readings(console, given.text, looks)
         heads = ((text, system.heads(text)) for text in given.text)
     else:
-        _refuse(given, "translator", "layer", "head")
+        align_by(system, given)
         beam = Beam(given.beam if given.beam is not None else 5)
         found = [best for best, *_ in system.translate(given.text, beam)]
         examples = _alignments(console, given.text, found)

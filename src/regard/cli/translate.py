@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+from regard.cli.heads import add_aligned_by, align_by
 from regard.cli.parser import Parser, UsageError, require_text
 from regard.cli.pictures import alignment_of, check_picture, cut_notice, draw, numbered
 from regard.cli.reading import read_texts
@@ -25,6 +26,7 @@ DESCRIPTION = """Translate text with a trained run: arguments, a file, or standa
 
   regard translate runs/subwords "ein mann mit einem hut ."
   regard translate runs/subwords "ein mann mit einem hut ." --beam 5 --alignment
+  regard translate runs/transformer "ein mann mit einem hut ." --alignment --layer 1 --head 0
   regard translate runs/subwords --file test.de > test.en
   cat test.de | regard translate runs/subwords --json
   regard translate runs/subwords "ein mann ." --beam 6 --groups 3 --num_best 6
@@ -42,6 +44,7 @@ def run(words: list[str]) -> int:
     given = _parser().parse_words(words)
     _check(given)
     system = load_as(TranslationSystem, given.run, device=given.device)
+    align_by(system, given)
     texts = read_texts(given.text, given.file)
     prefixes = [given.prefix] * len(texts) if given.prefix else []
     found = system.iterate(texts, _search(given, system.device), prefixes=prefixes)
@@ -64,6 +67,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--alignment", action="store_true", help="show where each word looked, as a heat map"
     )
+    add_aligned_by(parser)
     parser.add_argument(
         "--png", type=Path | None, help="draw the alignment to a .png, .svg or .pdf file"
     )

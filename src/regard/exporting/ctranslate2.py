@@ -196,12 +196,11 @@ def _specification(model: _Transformer) -> Any:
     from ctranslate2.specs import transformer_spec as specs
 
     attention = _first(model).attention
-    num_heads = attention.query.out_features // attention.head_dim
     shape = {
-        "num_heads": num_heads,
+        "num_heads": attention.num_heads,
         **({} if attention.rotate is None else {"rotary_dim": attention.head_dim}),
     }
-    aligned = {"alignment_layer": model.aligned_by, "alignment_heads": num_heads}
+    aligned = {"alignment_layer": model.aligned_by, "alignment_heads": attention.num_heads}
     # Layers that normalise first are those that a final norm follows.
     encoder, decoder = (
         {"num_layers": len(stack.layers), "pre_norm": isinstance(stack.norm, nn.LayerNorm)}

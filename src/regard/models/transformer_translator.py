@@ -41,7 +41,7 @@ class TransformerTranslator(nn.Module):
         tied: predict with the target embeddings (Press & Wolf 2017).
         shared: read the source with the target embeddings; of one vocabulary.
         aligned_by: the layer, from 0 or from the end, whose attention to the source, the mean over
-            the heads, is the alignment.
+            the heads, is the alignment; `align_by` chooses another, or a head.
         dropout: on the sums of embeddings and positions.
 
     Source: Vaswani et al. 2017, section 3.
@@ -91,12 +91,27 @@ class TransformerTranslator(nn.Module):
         self.dropout = Dropout(dropout)
         self.scale = embed_dim**0.5
         self.reach = reach
-        self.aligned_by = range(len(self.decoder.layers))[aligned_by]
+        self.align_by(aligned_by)
         draw_weights(self, embed_dim)
         if tied:
             self.output.weight = self.target_embedding.weight
         if shared:
             self.source_embedding.weight = self.target_embedding.weight
+
+    def align_by(self, layer: int, head: int | None = None) -> None:
+        """Choose whose attention to the source is the alignment from here on.
+
+        Args:
+            layer: from 0, or from the end.
+            head: likewise; the mean over all if not given.
+
+        Raises:
+            IndexError: there is no such layer or head.
+        """
+        attentions = self.decoder.source_attentions
+        self.aligned_by = range(len(attentions))[layer]
+        num_heads = attentions[layer].num_heads
+        self.aligned_head = None if head is None else range(num_heads)[head]
 
     def start(self, source: Tokens) -> TransformerState:
         """Read the sources; the state before the first token."""
@@ -149,8 +164,9 @@ class TransformerTranslator(nn.Module):
         """Return where each row looked in its last step."""
         attention = self.decoder.source_attentions[self.aligned_by]
         asked = state.sharing.spread(state.asked)
-        weights = attention.weights(asked, state.sources[self.aligned_by])
-        return state.sharing.collected(weights.float().mean(dim=-3)).squeeze(1)
+        weights = attention.weights(asked, state.sources[self.aligned_by]).float()
+        looked = weights.mean(-3) if self.aligned_head is None else weights[:, self.aligned_head]
+        return state.sharing.collected(looked).squeeze(1)
 
     def _read(self, source: Tokens) -> tuple[Memory, ...]:
         """Return what each layer of the decoder reads of the sources."""

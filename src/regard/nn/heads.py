@@ -63,6 +63,11 @@ class Heads(nn.Module):
         self.rotate = rotate
         self.dropout = Dropout(dropout)
 
+    @property
+    def num_heads(self) -> int:
+        """How many heads there are."""
+        return self.num_kv_heads * self.num_shared
+
     def memory(
         self,
         key: Float[Tensor, "*batch key key_dim"],

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import torch
 from jaxtyping import Bool
@@ -19,13 +19,25 @@ from regard.models.transformer_language_model import TransformerLanguageModel
 from regard.models.transformer_translator import TransformerTranslator
 from regard.nn.transformer import DecoderLayer, TransformerDecoder
 
-__all__ = ["EMPTY", "FIRST", "Read", "has_heads", "heads_of_reading", "heads_of_translating"]
+__all__ = [
+    "EMPTY",
+    "FIRST",
+    "Read",
+    "align_by",
+    "has_heads",
+    "heads_of_reading",
+    "heads_of_translating",
+    "one_of",
+]
 
 EMPTY = "an empty text has no token that could look anywhere"
 """What is said where there is nothing to look into."""
 
 FIRST = "<first>"
 """How the vector is written that a classifier puts in front of a text."""
+
+
+Item = TypeVar("Item")
 
 
 class Read(NamedTuple):
@@ -40,6 +52,36 @@ def has_heads(model: nn.Module) -> bool:
     return isinstance(
         model, TransformerClassifier | TransformerLanguageModel | TransformerTranslator
     )
+
+
+def one_of(items: Sequence[Item], at: int, what: str) -> Item:
+    """Return the layer or head, or whatever is counted, of that number, from 0 or from the end.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not -len(items) <= at < len(items):
+        raise ValueError(f"there are {len(items)} {what}s, from 0; there is no {what} {at}")
+    return items[at]
+
+
+def align_by(model: nn.Module, layer: int | None, head: int | None) -> None:
+    """Choose whose attention to the source is a translator's alignment from here on.
+
+    Args:
+        layer: from 0, or from the end; the one that is chosen already, if not given.
+        head: likewise; the mean over all, if not given.
+
+    Raises:
+        TypeError: the model has no layers of heads.
+        ValueError: there is no such layer or head.
+    """
+    if not isinstance(model, TransformerTranslator):
+        raise TypeError(_none(model))
+    attentions = model.decoder.source_attentions
+    layer = model.aligned_by if layer is None else layer
+    num_heads = one_of(attentions, layer, "layer").num_heads
+    model.align_by(layer, None if head is None else one_of(range(num_heads), head, "head"))
 
 
 def heads_of_reading(model: nn.Module, text: Read) -> list[HeadWeights]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeVar, cast, get_type_hints
+from typing import Any, NamedTuple, cast, get_type_hints
 
 import torch
 from jaxtyping import Float
@@ -19,7 +19,7 @@ from regard.inspection.record import record
 from regard.interfaces import BOS, Hypothesis, StepDecoder, Tokens
 from regard.recipes.generate.parts import longest, make_model, read_tokenizer
 from regard.recipes.generate.settings import GenerateSettings
-from regard.recipes.heads import Read, heads_of_reading
+from regard.recipes.heads import Read, heads_of_reading, one_of
 from regard.recipes.kept import settings_kept
 from regard.training.run_directory import RunDirectory
 
@@ -136,8 +136,8 @@ class GenerationSystem:
         ids = torch.tensor([[BOS, *self._ids(text)]], device=self.device)
         with self._judging(), record(self.model) as seen:
             logits = self.model(Tokens(ids, torch.tensor([ids.shape[1]])))
-        weights = seen[_one_of(seen.layers, layer, "layer")].weights()[0].float().cpu()
-        of_head = weights.mean(dim=0) if head is None else _one_of(list(weights), head, "head")
+        weights = seen[one_of(seen.layers, layer, "layer")].weights()[0].float().cpu()
+        of_head = weights.mean(dim=0) if head is None else one_of(list(weights), head, "head")
         log_probs = logits[0, :-1].float().log_softmax(dim=-1).gather(1, ids[0, 1:, None])
         surprise = torch.cat([torch.zeros(1), -log_probs.squeeze(1).cpu() / math.log(2)])
         whose = f"mean of {len(weights)} heads" if head is None else f"head {head % len(weights)}"
@@ -210,15 +210,6 @@ class GenerationSystem:
                 f"{shorten(text, 40)!r} has {len(ids)}, and {length} are to follow"
             )
         return ids
-
-
-Item = TypeVar("Item")
-
-
-def _one_of(items: Sequence[Item], at: int, what: str) -> Item:
-    if not -len(items) <= at < len(items):
-        raise ValueError(f"there are {len(items)} {what}s, from 0; there is no {what} {at}")
-    return items[at]
 
 
 def generator_settings(run: RunDirectory) -> GenerateSettings:

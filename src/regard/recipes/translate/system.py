@@ -16,7 +16,7 @@ from regard.inspection.head_weights import HeadWeights
 from regard.inspection.labels import shorten
 from regard.interfaces import BOS, EOS, UNK, Hypothesis, StepDecoder, Tokens
 from regard.nn.positions import LearnedPositions
-from regard.recipes.heads import EMPTY, Read, heads_of_translating
+from regard.recipes.heads import EMPTY, Read, align_by, heads_of_translating
 from regard.recipes.kept import settings_kept
 from regard.recipes.translate.architectures import ARCHITECTURES
 from regard.recipes.translate.model import make_model
@@ -164,6 +164,19 @@ class TranslationSystem:
                 sources, encoded, targets, followed, strict=True
             )
         ]
+
+    def align_by(self, layer: int | None = None, head: int | None = None) -> None:
+        """Choose whose attention to the source is the alignment from here on.
+
+        Args:
+            layer: from 0, or from the end; the one that is chosen already, if not given.
+            head: likewise; the mean over all, if not given.
+
+        Raises:
+            TypeError: the model has no layers of heads.
+            ValueError: there is no such layer or head.
+        """
+        align_by(self.model, layer, head)
 
     def heads(self, text: str, translation: Translation) -> list[HeadWeights]:
         """Return where every head of every layer looks, when a text is read and so translated.
