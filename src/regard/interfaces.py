@@ -31,6 +31,9 @@ __all__ = [
     "LanguageModel",
     "Link",
     "Links",
+    "MatchBatch",
+    "Matched",
+    "Matcher",
     "Memory",
     "Normalizer",
     "Offers",
@@ -181,6 +184,42 @@ class Classifier(Protocol):
 
     def weights(self, text: Tokens) -> Float[Tensor, "batch length"]:
         """Return how much each token counts: padding 0; of a text with a known one, 1 in all."""
+
+
+class Matched(NamedTuple):
+    """Two texts, what is true of them, and, where several are ranked, what they are ranked for."""
+
+    left: str
+    right: str
+    label: str
+    group: str = ""
+
+
+class MatchBatch(NamedTuple):
+    """Pairs of texts, what is known of each pair beside its words, and what is true of it.
+
+    The target is the number of its class, or how far it is from the least grade to the greatest.
+    """
+
+    left: Tokens
+    right: Tokens
+    features: Float[Tensor, "batch features"]
+    target: Int[Tensor, " batch"] | Float[Tensor, "batch 1"]
+
+
+@runtime_checkable
+class Matcher(Protocol):
+    """A model that says what two texts have to do with each other, and where they match.
+
+    Of two classes, and of grades, there is one output: the logit of the second, or of the greatest.
+    """
+
+    def __call__(
+        self, left: Tokens, right: Tokens, features: Float[Tensor, "batch features"]
+    ) -> Float[Tensor, "batch outputs"]: ...
+
+    def matrix(self, left: Tokens, right: Tokens) -> Float[Tensor, "batch left right"]:
+        """Return how well each position of the one matches each of the other; padding 0."""
 
 
 class Choices(NamedTuple):
