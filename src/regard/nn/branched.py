@@ -35,7 +35,8 @@ class BranchedAttention(CachedMultiHeadAttention):
     shares sum to one, a bias of the output that all branches have in common is that of the sum.
     Their 192 weights are those of 12 layers with 8 branches: one of these in each encoder layer,
     and one, for the source, in each decoder layer.
-    Cost: that of `CachedMultiHeadAttention`, and a vector of width `embed_dim` for each head.
+    Cost: that of `CachedMultiHeadAttention` and a feed-forward layer; of each branch, the product of
+    its first two matrices besides, once a call.
 
     Raises:
         ValueError: `num_heads` does not divide `embed_dim` and `feedforward_dim`.
@@ -92,12 +93,16 @@ class BranchedAttention(CachedMultiHeadAttention):
         """Return the output of what the heads have read."""
         num_heads = len(self.concatenation)
         of_heads = self.output.weight.mT.unflatten(0, (num_heads, -1))
-        branches = contexts @ (of_heads * self.concatenation.view(-1, 1, 1))
-        hidden = torch.relu(branches @ self.widen + self.widen_bias)
+        # Nothing stands between the two products of a branch: they are one, of far fewer terms.
+        into_hidden = (of_heads * self.concatenation.view(-1, 1, 1)) @ self.widen
+        # Heads first, since a product that is broadcast copies its matrices for every sequence.
+        by_head = contexts.movedim(-3, 0)
+        hidden = by_head.flatten(1, -2) @ into_hidden + self.widen_bias
+        hidden = self.feedforward_dropout(torch.relu(hidden))
         weighed = self.narrow * self.addition.view(-1, 1, 1)
         # Heads side by side, so that one product sums over the branches too.
-        hidden = self.feedforward_dropout(hidden).transpose(-3, -2).flatten(-2)
-        added: Tensor = hidden @ weighed.flatten(0, 1) + self.narrow_bias
+        side_by_side = hidden.unflatten(1, by_head.shape[1:-1]).movedim(0, -2).flatten(-2)
+        added: Tensor = side_by_side @ weighed.flatten(0, 1) + self.narrow_bias
         return added
 
 
