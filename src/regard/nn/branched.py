@@ -35,8 +35,8 @@ class BranchedAttention(CachedMultiHeadAttention):
     shares sum to one, a bias of the output that all branches have in common is that of the sum.
     Their 192 weights are those of 12 layers with 8 branches: one of these in each encoder layer,
     and one, for the source, in each decoder layer.
-    Cost: that of `CachedMultiHeadAttention` and a feed-forward layer; of each branch, the product of
-    its first two matrices besides, once a call.
+    Cost: that of `CachedMultiHeadAttention` and a feed-forward layer; besides, once a call, the
+    product of the first two matrices of each branch.
 
     Raises:
         ValueError: `num_heads` does not divide `embed_dim` and `feedforward_dim`.
