@@ -155,16 +155,20 @@ class TranslateSettings:
             raise ValueError("training.r_drop needs a model.dropout above 0")
 
 
+_OF_TRANSFORMERS = TranslationTrainingSettings(
+    epochs=20, learning_rate=1.5e-3, schedule="linear", warmup_steps=400
+)
+
 RECIPES = {
     "subwords": TranslateSettings(),
     "transformer": TranslateSettings(
         model=TransformerSettings(),
-        training=TranslationTrainingSettings(schedule="inverse_sqrt", warmup_steps=400),
+        training=_OF_TRANSFORMERS,
         decoding=DecodingSettings(beam_size=4),
     ),
     "weighted": TranslateSettings(
         model=WeightedTransformerSettings(),
-        training=TranslationTrainingSettings(schedule="inverse_sqrt", warmup_steps=400),
+        training=_OF_TRANSFORMERS,
         decoding=DecodingSettings(beam_size=4),
     ),
     "words": TranslateSettings(
