@@ -30,9 +30,10 @@ def by_hand(layer: BranchedAttention, query: Tensor, key: Tensor) -> Tensor:
             for of, projection in ((query, layer.query), (key, layer.key), (key, layer.value))
         )
         head = ((keys @ asked) / width**0.5).softmax(dim=0) @ values
-        weighed = layer.output.weight[:, part] @ head * layer.concatenation[branch]
+        # What is learnt of W^O and of the second matrix is a part of them, one for each branch.
+        weighed = BRANCHES * layer.output.weight[:, part] @ head * layer.concatenation[branch]
         hidden = torch.relu(weighed @ layer.widen[branch] + layer.widen_bias[branch, 0])
-        transformed = hidden @ layer.narrow[branch] + layer.narrow_bias
+        transformed = hidden @ (BRANCHES * layer.narrow[branch]) + layer.narrow_bias
         total = total + layer.addition[branch] * transformed
     return total
 

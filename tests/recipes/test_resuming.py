@@ -136,7 +136,6 @@ def stop_while_evaluating(monkeypatch: pytest.MonkeyPatch, _: int) -> None:
 
 
 CHANGING = {"ema": 0.9, "teacher_forcing": 0.5}
-AGREEING = {"r_drop": 5.0}
 AVERAGING = {"average_epochs": 2}  # the second epoch and the third
 DRAWING = {"attention": "hard", "ema": 0.9, "accumulate": 5}
 
@@ -152,7 +151,6 @@ DRAWING = {"attention": "hard", "ema": 0.9, "accumulate": 5}
         (stop_before, BATCHES_PER_EPOCH + 7, CHANGING),
         (stop_before, 2 * BATCHES_PER_EPOCH, CHANGING),
         (stop_before, BATCHES_PER_EPOCH + 8, DRAWING),
-        (stop_before, BATCHES_PER_EPOCH + 8, AGREEING),
         (stop_before, BATCHES_PER_EPOCH - 3, AVERAGING),
         (stop_before, BATCHES_PER_EPOCH, AVERAGING),
         (stop_before, 2 * BATCHES_PER_EPOCH - 1, AVERAGING),

@@ -33,6 +33,8 @@ class BranchedAttention(CachedMultiHeadAttention):
     `feedforward_dim / num_heads` hidden units, so that there are as many parameters as in the two
     that it stands for. A sum and a norm lead around the whole, none around a branch. Since the
     shares sum to one, a bias of the output that all branches have in common is that of the sum.
+    $W^O_i$, and the second matrix of $\operatorname{FFN}_i$, are `num_heads` times what is learnt:
+    with even shares a branch then weighs, and learns, as a head of the layers that it stands for.
     Their 192 weights are those of 12 layers with 8 branches: one of these in each encoder layer,
     and one, for the source, in each decoder layer.
     Cost: that of `CachedMultiHeadAttention` and a feed-forward layer; besides, once a call, the
@@ -94,12 +96,12 @@ class BranchedAttention(CachedMultiHeadAttention):
         num_heads = len(self.concatenation)
         of_heads = self.output.weight.mT.unflatten(0, (num_heads, -1))
         # Nothing stands between the two products of a branch: they are one, of far fewer terms.
-        into_hidden = (of_heads * self.concatenation.view(-1, 1, 1)) @ self.widen
+        into_hidden = (of_heads * (num_heads * self.concatenation).view(-1, 1, 1)) @ self.widen
         # Heads first, since a product that is broadcast copies its matrices for every sequence.
         by_head = contexts.movedim(-3, 0)
         hidden = by_head.flatten(1, -2) @ into_hidden + self.widen_bias
         hidden = self.feedforward_dropout(torch.relu(hidden))
-        weighed = self.narrow * self.addition.view(-1, 1, 1)
+        weighed = self.narrow * (num_heads * self.addition).view(-1, 1, 1)
         # Heads side by side, so that one product sums over the branches too.
         side_by_side = hidden.unflatten(1, by_head.shape[1:-1]).movedim(0, -2).flatten(-2)
         added: Tensor = side_by_side @ weighed.flatten(0, 1) + self.narrow_bias

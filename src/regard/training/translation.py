@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from regard.functional import masks
 from regard.interfaces import Predictions, Tokens, TranslationBatch, Translator
-from regard.training.consistency import divergence, twice
 from regard.training.module import ParameterGroup
 from regard.training.next_token import NextTokenTraining, mean_loss
 from regard.training.reinforce import Reinforce
@@ -30,9 +29,6 @@ class TranslationTraining(NextTokenTraining):
         teacher_forcing: share of true words among those given at the last step; see `share_at`.
         shares: how the shares of branches are learnt, of a model that has some.
         reinforce: how choices are rewarded, of a model whose attention draws what it reads.
-        r_drop: weight of the divergence between two predictions of a batch, of which the model
-            drops other activations (Liang et al. 2021: alpha); their loss is twice that minimised
-            here. 0 for one prediction.
     """
 
     def __init__(
@@ -44,13 +40,11 @@ class TranslationTraining(NextTokenTraining):
         teacher_forcing: float = 1.0,
         shares: ShareLearning | None = None,
         reinforce: Reinforce | None = None,
-        r_drop: float = 0.0,
     ) -> None:
         super().__init__(model, settings, num_batches=num_batches)
         self.teacher_forcing = teacher_forcing
         self.shares = shares
         self.reinforce = reinforce
-        self.r_drop = r_drop
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """Return the weights, with how fast they learn: shares of branches at their own rate."""
@@ -91,12 +85,9 @@ class TranslationTraining(NextTokenTraining):
         return found.logits, following
 
     def training_step(self, batch: TranslationBatch, batch_idx: int) -> Float[Tensor, ""]:
-        batch = twice(batch) if self.r_drop else batch
         share = share_at(self.global_step, num_steps=self.num_steps, final=self.teacher_forcing)
         found, following = predictions(self.model, batch, teacher_forcing=share)
         loss = self.smoothed_loss(found.logits, following)
-        if self.r_drop:
-            loss = loss + self.r_drop / 2 * divergence(found.logits)
         if found.choices is None:
             return loss
         if self.reinforce is None:

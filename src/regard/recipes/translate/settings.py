@@ -86,23 +86,14 @@ class TranslationTrainingSettings(TrainingSettings):
     Args:
         teacher_forcing: share of true words among those given at the last step; it falls linearly
             from 1, and the others are the model's own (scheduled sampling).
-        r_drop: weight of how far two predictions of a batch may be apart, of which other
-            activations are dropped (R-Drop, Liang et al. 2021), such as 5; an epoch takes about
-            twice as long. 0 predicts once.
     """
 
     select: Literal["bleu", "exact", "loss"] = "bleu"
     teacher_forcing: float = 1.0
-    r_drop: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_limits(self, "training", teacher_forcing=UP_TO_1, r_drop=at_least(0))
-        if self.r_drop and self.teacher_forcing < 1:
-            raise ValueError(
-                "training.r_drop compares predictions after the same words; leave out "
-                "training.teacher_forcing"
-            )
+        check_limits(self, "training", teacher_forcing=UP_TO_1)
 
 
 @dataclass(frozen=True)
@@ -146,13 +137,6 @@ class TranslateSettings:
     def __post_init__(self) -> None:
         if getattr(self.model, "shared", False) and not self.vocabulary.shared:
             raise ValueError("model.shared embeddings need one vocabulary: set vocabulary.shared")
-        if self.training.r_drop and getattr(self.model, "attention", None) == "hard":
-            raise ValueError(
-                "training.r_drop is not for model.attention hard, whose predictions differ by what "
-                "it draws"
-            )
-        if self.training.r_drop and not self.model.dropout:
-            raise ValueError("training.r_drop needs a model.dropout above 0")
 
 
 _OF_TRANSFORMERS = TranslationTrainingSettings(

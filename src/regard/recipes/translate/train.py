@@ -123,7 +123,6 @@ def _train(
         teacher_forcing=settings.training.teacher_forcing,
         shares=_shares(settings),
         reinforce=_reinforce(settings, system.target_tokenizer.vocab_size),
-        r_drop=settings.training.r_drop,
     )
     checkpoint = run.checkpoint(module) if resume else None
     # Only now, when nothing that a user may have to mend is left to go wrong.

@@ -1,0 +1,212 @@
+"""Matchers, one pair, one position and one number at a time, as their papers write them."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from regard.interfaces import Tokens
+from regard.models import AttentiveMatcher, ConvolutionalMatcher, TransformerMatcher
+from regard.nn import AttentionMaps, PairConvolution, RecurrentEncoder, RecurrentLayers
+from tests.drawing import draws
+from tests.matcher_cases import SIZES, attentive, convolutional, pairs
+
+LENGTHS = [(7, 5), (2, 6), (1, 1)]
+WINDOW = 3
+
+Array = NDArray[np.float64]
+Row = tuple[list[int], list[int]]
+
+
+def texts() -> tuple[Tokens, Tokens]:
+    return pairs(LENGTHS)
+
+
+def rows(left: Tokens, right: Tokens) -> list[Row]:
+    return [
+        (left.ids[row, :n].tolist(), right.ids[row, :m].tolist())
+        for row, (n, m) in enumerate(LENGTHS)
+    ]
+
+
+def known() -> Tensor:
+    return draws(5)(len(LENGTHS), 2)
+
+
+def array(tensor: Tensor) -> Array:
+    return tensor.detach().numpy()
+
+
+def matched(left: Array, right: Array) -> Array:
+    """Return 1 / (1 + the distance) of every two rows."""
+    matrix = np.zeros((len(left), len(right)))
+    for i in range(len(left)):
+        for j in range(len(right)):
+            squares = 0.0
+            for d in range(left.shape[1]):
+                squares += (left[i, d] - right[j, d]) ** 2
+            matrix[i, j] = 1 / (1 + squares**0.5)
+    return matrix
+
+
+def beside_maps(maps: AttentionMaps, left: Array, right: Array) -> tuple[Array, Array]:
+    """Put beside each position what the attention matrix and the learnt rows make of it."""
+    matrix = matched(left, right)
+    rows_of_left, rows_of_right = array(maps.of_left), array(maps.of_right)
+    of_left, of_right = np.zeros_like(left), np.zeros_like(right)
+    for i in range(len(left)):
+        for j in range(len(right)):
+            for d in range(left.shape[1]):
+                of_left[i, d] += matrix[i, j] * rows_of_right[j, d]
+                of_right[j, d] += matrix[i, j] * rows_of_left[i, d]
+    return np.hstack([left, of_left]), np.hstack([right, of_right])
+
+
+def convolved(block: PairConvolution, text: Array) -> Array:
+    """Return tanh(W c + b) of every n-gram, also of those that reach beyond the text."""
+    weight, bias = (array(part) for part in block.convolution.convolution.parameters())
+    columns = np.zeros((len(text) + WINDOW - 1, len(bias)))
+    for at in range(len(columns)):
+        for feature in range(len(bias)):
+            total = bias[feature]
+            for step in range(WINDOW):
+                position = at - (WINDOW - 1) + step
+                if 0 <= position < len(text):
+                    total += weight[feature, :, step] @ text[position]
+            columns[at, feature] = np.tanh(total)
+    return columns
+
+
+def windows(columns: Array, weights: Array | None) -> Array:
+    """Return w-ap: the sum of each window's columns by their weights, or their average."""
+    pooled = np.zeros((len(columns) - WINDOW + 1, columns.shape[1]))
+    for j in range(len(pooled)):
+        for k in range(j, j + WINDOW):
+            pooled[j] += columns[k] / WINDOW if weights is None else weights[k] * columns[k]
+    return pooled
+
+
+def told(left: Array, right: Array, *, vectors: bool) -> Array:
+    """Compare what two texts are on average."""
+    one, other = sum(left) / len(left), sum(right) / len(right)
+    cosine = one @ other / (one @ one) ** 0.5 / (other @ other) ** 0.5
+    closeness = 1 / (1 + ((one - other) @ (one - other)) ** 0.5)
+    found = [[cosine, closeness]]
+    if vectors:
+        found += [one, other, np.abs(one - other), one * other]
+    return np.concatenate(found)
+
+
+def logits_of(model: ConvolutionalMatcher, pair: Row, features: Array, *, vectors: bool) -> Array:
+    embedding = array(model.embedding.weight)
+    left, right = embedding[pair[0]], embedding[pair[1]]
+    levels = [told(left, right, vectors=vectors)]
+    for block in model.blocks:
+        if block.maps is not None:
+            left, right = beside_maps(block.maps, left, right)
+        left, right = convolved(block, left), convolved(block, right)
+        levels.append(told(left, right, vectors=vectors))
+        of_left = of_right = None
+        if block.weighs is not None:
+            matrix = matched(left, right)
+            of_left, of_right = matrix.sum(axis=1), matrix.sum(axis=0)
+        left, right = windows(left, of_left), windows(right, of_right)
+    weight, bias = array(model.output.weight), array(model.output.bias)
+    return weight @ np.concatenate([*levels, features]) + bias
+
+
+@pytest.mark.parametrize("compares", ["similarities", "vectors"])
+@pytest.mark.parametrize("kind", ["bcnn", "abcnn1", "abcnn2", "abcnn3"])
+def test_convolutional_matchers_are_those_of_the_paper(kind: str, compares: str) -> None:
+    model, (left, right) = convolutional(kind, compares=compares).double(), texts()
+    assert len(model.blocks) == 2
+    found = array(model(left, right, known()))
+    for row, pair in enumerate(rows(left, right)):
+        wanted = logits_of(model, pair, array(known())[row], vectors=compares == "vectors")
+        np.testing.assert_allclose(found[row], wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_matrices_of_the_first_block_are_those_of_the_paper() -> None:
+    model, (left, right) = convolutional("abcnn3").double(), texts()
+    first, matrix = model.matrices(left, right)[0], array(model.matrix(left, right))
+    embedding = array(model.embedding.weight)
+    assert first.columns is not None
+    for row, (of_left, of_right) in enumerate(rows(left, right)):
+        n, m = len(of_left), len(of_right)
+        one, other = embedding[of_left], embedding[of_right]
+        np.testing.assert_allclose(matrix[row, :n, :m], matched(one, other), atol=1e-6)
+        one, other = beside_maps(model.blocks[0].maps, one, other)
+        wanted = matched(convolved(model.blocks[0], one), convolved(model.blocks[0], other))
+        found = array(first.columns[row])
+        np.testing.assert_allclose(found[: len(wanted), : wanted.shape[1]], wanted, atol=1e-9)
+        assert np.abs(found[n + WINDOW - 1 :]).sum() == 0
+        assert np.abs(found[:, m + WINDOW - 1 :]).sum() == 0
+
+
+def read(layers: RecurrentLayers, inputs: Tensor) -> Tensor:
+    """Run PyTorch's own recurrence over one text, with the constant 1 that stands for biases."""
+    (layer,) = layers.layers
+    assert isinstance(layer, RecurrentEncoder)
+    states: Tensor = layer.recurrence(F.pad(inputs, (0, 1), value=1.0).unsqueeze(0))[0]
+    return states.squeeze(0)
+
+
+def aligned(asking: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what each position finds in the other text, and the weights it reads by."""
+    found, all_weights = [], []
+    for state in asking:
+        powers = torch.stack([(state @ other).exp() for other in asked])
+        weights = powers / powers.sum()
+        found.append(sum(w * other for w, other in zip(weights, asked, strict=True)))
+        all_weights.append(weights)
+    return torch.stack(found), torch.stack(all_weights)
+
+
+def pooled(model: AttentiveMatcher, states: Tensor, found: Tensor) -> Tensor:
+    compared = [
+        torch.relu(model.comparison(torch.cat([one, other, one - other, one * other])))
+        for one, other in zip(states, found, strict=True)
+    ]
+    composed = read(model.composition, torch.stack(compared))
+    return torch.cat([composed.mean(dim=0), composed.amax(dim=0)])
+
+
+def test_attentive_matcher_is_that_of_the_paper() -> None:
+    model, (left, right) = attentive().double(), texts()
+    with torch.no_grad():
+        model.embedding.weight.mul_(10)  # so that states differ, and with them the weights
+    logits, matrix = model(left, right, known()), model.matrix(left, right)
+    for row, pair in enumerate(rows(left, right)):
+        one, other = (read(model.encoder, model.embedding.weight[ids]) for ids in pair)
+        found, weights = aligned(one, other)
+        of_left = pooled(model, one, found)
+        of_right = pooled(model, other, aligned(other, one)[0])
+        told = [of_left, of_right, (of_left - of_right).abs(), of_left * of_right, known()[row]]
+        wanted = model.output(torch.tanh(model.hidden(torch.cat(told))))
+        torch.testing.assert_close(logits[row], wanted, rtol=1e-9, atol=1e-12)
+        of_row = matrix[row, : len(pair[0]), : len(pair[1])]
+        torch.testing.assert_close(of_row, weights.float(), rtol=0, atol=1e-6)
+
+
+def test_transformer_matcher_reads_pairs_without_padding() -> None:
+    model, (left, right) = TransformerMatcher(**SIZES, num_heads=2).double(), texts()
+    logits, matrix = model(left, right, known()), model.matrix(left, right)
+    for row, (of_left, of_right) in enumerate(rows(left, right)):
+        words = [model.embedding.weight[token] + model.sides[0] for token in of_left]
+        words += [model.separator]
+        words += [model.embedding.weight[token] + model.sides[1] for token in of_right]
+        joined = model.positions(torch.stack([model.first, *words])).unsqueeze(0)
+        told = torch.cat([model.encoder(joined)[0, 0], known()[row]])
+        torch.testing.assert_close(logits[row], model.output(told), rtol=1e-9, atol=1e-12)
+        below, last = model.encoder.layers
+        asked = last.attention_norm.enter(below(joined))
+        query, key = (
+            projection(asked).unflatten(-1, (2, 3)).transpose(1, 2)
+            for projection in (last.attention.query, last.attention.key)
+        )
+        weights = torch.softmax(query @ key.mT / 3**0.5, dim=-1).mean(dim=1)[0]
+        n, m = len(of_left), len(of_right)
+        wanted = weights[1 : 1 + n, 2 + n :].float()
+        torch.testing.assert_close(matrix[row, :n, :m], wanted, rtol=0, atol=1e-6)
