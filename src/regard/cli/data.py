@@ -10,12 +10,14 @@ from rich.text import Text
 
 from regard.cli.parser import Parser, UsageError
 from regard.data.labelled_splits import LabelledSplits
+from regard.data.matched_splits import MatchedSplits
 from regard.data.named import KNOWN, NamedSet, find_named, load_named
 from regard.data.named_labelled import (
     KNOWN_LABELLED,
     NamedLabelledSet,
     load_named_labelled,
 )
+from regard.data.named_matched import KNOWN_MATCHED, NamedMatchedSet, load_named_matched
 from regard.data.named_plain import KNOWN_PLAIN, NamedPlainSet, load_named_plain
 from regard.data.plain_splits import PlainSplits
 from regard.data.splits import Splits
@@ -32,9 +34,10 @@ DESCRIPTION = """Show the data sets known by name; with a name, its size and a s
 
 SHOWN = 300  # characters of a text
 
-ALL_KNOWN: dict[str, NamedSet | NamedLabelledSet | NamedPlainSet] = {
+ALL_KNOWN: dict[str, NamedSet | NamedLabelledSet | NamedMatchedSet | NamedPlainSet] = {
     **KNOWN,
     **KNOWN_LABELLED,
+    **KNOWN_MATCHED,
     **KNOWN_PLAIN,
 }
 
@@ -54,6 +57,8 @@ def run(words: list[str]) -> int:
     find_named(given.name, ALL_KNOWN)
     if given.name in KNOWN_LABELLED:
         console.print(_labelled(load_named_labelled(given.name, given.folder)))
+    elif given.name in KNOWN_MATCHED:
+        console.print(_matched(load_named_matched(given.name, given.folder)))
     elif given.name in KNOWN_PLAIN:
         if given.folder is not None:
             raise UsageError(f"{given.name} comes with Python and takes no --folder")
@@ -88,6 +93,22 @@ def _labelled(splits: LabelledSplits) -> Table:
             Text(", ".join(sample.labels)),
             Text(shorten(sample.text, SHOWN)),
         )
+    return table
+
+
+def _matched(splits: MatchedSplits) -> Table:
+    table = Table("split", "pairs", "left out", "label", "left", "right")
+    for name, texts in zip(splits._fields, splits, strict=True):
+        if texts is not None:
+            sample = texts.rows[0]
+            table.add_row(
+                name,
+                f"{len(texts.rows):,}",
+                f"{texts.skipped:,}",
+                Text(sample.label),
+                Text(shorten(sample.left, SHOWN)),
+                Text(shorten(sample.right, SHOWN)),
+            )
     return table
 
 

@@ -19,6 +19,9 @@ from regard.recipes.classify.system import ClassificationSystem
 from regard.recipes.generate import parts as generate_parts
 from regard.recipes.generate.settings import GenerateSettings
 from regard.recipes.generate.system import GenerationSystem
+from regard.recipes.match import parts as match_parts
+from regard.recipes.match.settings import MatchSettings
+from regard.recipes.match.system import MatchingSystem
 from regard.recipes.run import load_as, read_settings
 from regard.recipes.translate import parts as translate_parts
 from regard.recipes.translate.alignments import alignment_figures
@@ -35,14 +38,16 @@ DESCRIPTION = """Score a trained run on its own data, or on other data.
   regard evaluate runs/subwords --pairs other/test      (test.de and test.en in other/)
   regard evaluate runs/subwords --pairs other/test --links other/test.links
   regard evaluate runs/ngram --texts other.csv
+  regard evaluate runs/abcnn3 --pairs answers.tsv
   regard evaluate runs/characters --texts other.txt
 
 Of a translator: perplexity, teacher-forced, and BLEU twice: sacreBLEU with its signature, and over
 lowercased words and punctuation marks, for comparison with published figures on Multi30k; how
 widely it looks at the source; and with --links the alignment error rate against known word links.
-Of a classifier: accuracy, macro F1, the expected calibration error, and which classes it
-confuses. Of a language model: perplexity, by its own tokens, and bits per character, which can be
-compared between vocabularies."""
+Of a matcher: the same as of a classifier, and MAP and MRR where pairs are ranked, or correlations
+where they are graded. Of a classifier: accuracy, macro F1, the expected calibration error, and
+which classes it confuses. Of a language model: perplexity, by its own tokens, and bits per
+character, which can be compared between vocabularies."""
 
 OF_TRANSLATORS = (
     "pairs",
@@ -64,6 +69,8 @@ def run(words: list[str]) -> int:
         title, scores = _of_classifier(given, settings)
     elif isinstance(settings, GenerateSettings):
         title, scores = _of_generator(given, settings)
+    elif isinstance(settings, MatchSettings):
+        title, scores = _of_matcher(given, settings)
     else:
         title, scores = _of_translator(given, settings)
     if given.json:
@@ -86,7 +93,9 @@ def _parser() -> Parser:
         help="which of the run's own data",
     )
     parser.add_argument(
-        "--pairs", type=Path | None, help="of a translator: other pairs, as --data.train takes them"
+        "--pairs",
+        type=Path | None,
+        help="of a translator or matcher: other pairs, as --data.train takes them",
     )
     parser.add_argument(
         "--links",
@@ -168,6 +177,23 @@ def _of_generator(given: Any, settings: GenerateSettings) -> tuple[str, dict[str
     from regard.recipes.generate.train import evaluate_text
 
     return title, evaluate_text(system, text, settings)
+
+
+def _of_matcher(given: Any, settings: MatchSettings) -> tuple[str, dict[str, Any]]:
+    _refuse(given, "matcher", "texts", *(flag for flag in OF_TRANSLATORS if flag != "pairs"))
+    system = load_as(MatchingSystem, given.run, device=given.device)
+    if given.pairs is not None:
+        title, rows = str(given.pairs), match_parts.load_rows(given.pairs, settings.data)
+    else:
+        splits = match_parts.load_splits(_moved(settings.data, given))
+        title, chosen = given.split, getattr(splits, given.split)
+        if chosen is None:
+            raise UsageError(f"{given.run} was trained without a test set; score other --pairs")
+        rows = chosen
+    # Imported here: it brings in torchmetrics, which mistakes need not wait for.
+    from regard.recipes.match.figures import evaluate_rows
+
+    return title, evaluate_rows(system, rows)
 
 
 def _of_translator(given: Any, settings: TranslateSettings) -> tuple[str, dict[str, Any]]:

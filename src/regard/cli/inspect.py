@@ -23,6 +23,7 @@ from regard.inspection.statistics import coverage, entropy, most_attended
 from regard.inspection.terminal import HeatMap, Shades
 from regard.recipes.classify.system import ClassificationSystem
 from regard.recipes.generate.system import GenerationSystem, TextLook
+from regard.recipes.match.system import MatchingSystem
 from regard.recipes.run import System, load, read_settings
 from regard.recipes.translate.system import Translation
 from regard.training.run_directory import RunDirectory
@@ -110,6 +111,11 @@ def _examples(
         looks = [system.look(text, layer=layer, head=given.head) for text in given.text]
         examples = _readings(console, given.text, looks)
         heads = ((text, system.heads(text)) for text in given.text)
+    elif isinstance(system, MatchingSystem):
+        raise UsageError(
+            f"{given.run} matches two texts; to see where: "
+            f"regard match {given.run} LEFT RIGHT --show"
+        )
     else:
         align_by(system, given)
         beam = Beam(given.beam if given.beam is not None else 5)

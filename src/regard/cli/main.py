@@ -24,6 +24,8 @@ COMMANDS = (
     _Command("demo", "train a date reader in minutes and see where it looks", "demo"),
     _Command("train classify", "learn to classify text", "train_classify"),
     _Command("classify", "classify text, and show which words counted", "classify"),
+    _Command("train match", "learn what two texts have to do with each other", "train_match"),
+    _Command("match", "match two texts, and show where they do", "match"),
     _Command("train translate", "learn to translate from parallel text", "train_translate"),
     _Command("compare translate", "which attention should I use?", "compare_translate"),
     _Command("translate", "translate text, and show the alignment", "translate"),

@@ -1,4 +1,4 @@
-"""What is drawn of translations and classifications."""
+"""What is drawn of translations, classifications and matches."""
 
 import sys
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from regard.inspection.notices import told
 from regard.inspection.shading import ShadedText, percentage
 from regard.recipes.classify.system import Look
 from regard.recipes.generate.system import TextLook
+from regard.recipes.match.system import MatchLook
 from regard.recipes.translate.system import Translation
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "draw",
     "draw_curves",
     "draw_heads",
+    "matrix_of",
     "numbered",
     "shaded",
 ]
@@ -43,6 +45,19 @@ def alignment_of(translation: Translation) -> Alignment:
 def attention_of(look: TextLook) -> Alignment:
     """Return what there is to draw of where the tokens of a text looked among each other."""
     return Alignment(look.weights, source=look.tokens, target=look.tokens, title=look.title)
+
+
+def matrix_of(look: MatchLook) -> Alignment:
+    """Return what there is to draw of where two texts match: the left one down, the right across.
+
+    What no score keeps within 0…1 is scaled to it, and said to be.
+    """
+    matrix, title = look.matrix, look.match.label
+    if matrix.numel() and (matrix.min() < 0 or matrix.max() > 1):
+        low, high = matrix.min(), matrix.max()
+        matrix = (matrix - low) / (high - low).clamp(min=1e-12)
+        title = f"{title} (scores from {float(low):.2f} to {float(high):.2f}, scaled)"
+    return Alignment(matrix, source=look.right_tokens, target=look.left_tokens, title=title)
 
 
 def shaded(look: Look) -> ShadedText:

@@ -1,5 +1,6 @@
 """Pretrained word vectors, for the words of a vocabulary."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from regard.data.files import DataError, StrPath, iterate_lines
 from regard.data.tokenizers import SPECIALS, Tokenizer
 
-__all__ = ["Vectors", "read_vectors"]
+__all__ = ["Vectors", "read_vectors", "vector_words"]
 
 
 class Vectors(NamedTuple):
@@ -67,6 +68,22 @@ def read_vectors(path: StrPath, tokenizer: Tokenizer) -> Vectors:
     rows[ids] = torch.from_numpy(np.stack(list(found.values())))
     is_found[ids] = 1
     return Vectors(rows, is_found.bool())
+
+
+def vector_words(path: StrPath) -> Iterator[str]:
+    """Give the words of a file that `read_vectors` reads, but those that hold a blank.
+
+    Raises:
+        DataError: if the file cannot be read.
+    """
+    dim = 0
+    for number, line in enumerate(iterate_lines(path), start=1):
+        parts = line.rstrip(" ").split(" ")
+        if number == 1 and _is_header(parts):
+            continue
+        dim = dim or len(parts)
+        if len(parts) == dim:
+            yield parts[0]
 
 
 def _is_header(parts: list[str]) -> bool:

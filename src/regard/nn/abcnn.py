@@ -9,7 +9,7 @@ from regard.functional import masks
 from regard.functional.matching import match, total_average, window_average
 from regard.nn.scores import DistanceScore, ScoreModule
 
-__all__ = ["AttentionMaps", "ColumnWeights", "PairConvolution", "WideConvolution"]
+__all__ = ["AttentionMaps", "ColumnWeights", "PairConvolution", "WideConvolution", "both_real"]
 
 Both = tuple[Tensor, Tensor]
 
@@ -208,15 +208,10 @@ class PairConvolution(nn.Module):
             texts: both, of shape `batch length input_dim`.
             lengths: of both, of shape `batch`.
         """
-        left, right = texts
-        if self.maps is not None:
-            known = self.maps(left, right, _both_real(lengths, texts))
-            left, right = (torch.cat(pair, dim=-1) for pair in zip(texts, known, strict=True))
-        columns = self.convolution(left, lengths[0]), self.convolution(right, lengths[1])
-        num_columns = self.convolution.columns(lengths[0]), self.convolution.columns(lengths[1])
+        columns, num_columns = self.columns(texts, lengths)
         weights: tuple[Tensor | None, Tensor | None] = None, None
         if self.weighs is not None:
-            weights = self.weighs(*columns, _both_real(num_columns, columns))
+            weights = self.weighs(*columns, both_real(num_columns, columns))
         windows = [
             window_average(each, self.convolution.window, weight)
             for each, weight in zip(columns, weights, strict=True)
@@ -227,12 +222,22 @@ class PairConvolution(nn.Module):
         ]
         return _only_real(windows, lengths), (averages[0], averages[1])
 
+    def columns(self, texts: Both, lengths: Both) -> tuple[Both, Both]:
+        """Return the columns of both texts, before they are averaged, and how many there are."""
+        left, right = texts
+        if self.maps is not None:
+            known = self.maps(left, right, both_real(lengths, texts))
+            left, right = (torch.cat(pair, dim=-1) for pair in zip(texts, known, strict=True))
+        columns = self.convolution(left, lengths[0]), self.convolution(right, lengths[1])
+        return columns, (self.convolution.columns(lengths[0]), self.convolution.columns(lengths[1]))
+
 
 def _real(lengths: Tensor, text: Tensor) -> Bool[Tensor, "batch length"]:
     return masks.padding(lengths.to(text.device), text.shape[1]).squeeze(1)
 
 
-def _both_real(lengths: Both, texts: Both) -> Bool[Tensor, "batch left right"]:
+def both_real(lengths: Both, texts: Both) -> Bool[Tensor, "batch left right"]:
+    """Return which pairs of positions are real on both sides."""
     left, right = map(_real, lengths, texts)
     return left.unsqueeze(2) & right.unsqueeze(1)
 

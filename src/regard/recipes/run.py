@@ -18,19 +18,22 @@ from regard.recipes.generate.system import (
     generator_settings,
     open_generator,
 )
+from regard.recipes.match.settings import MatchSettings
+from regard.recipes.match.system import MatchingSystem, matcher_settings, open_matcher
 from regard.recipes.translate.settings import TranslateSettings
 from regard.recipes.translate.system import TranslationSystem, open_translator, translator_settings
 from regard.training.run_directory import RunDirectory, RunError
 
 __all__ = ["Settings", "System", "device_named", "load", "load_as", "read_settings"]
 
-Settings = ClassifySettings | GenerateSettings | TranslateSettings
-System = ClassificationSystem | GenerationSystem | TranslationSystem
+Settings = ClassifySettings | GenerateSettings | MatchSettings | TranslateSettings
+System = ClassificationSystem | GenerationSystem | MatchingSystem | TranslationSystem
 Wanted = TypeVar("Wanted", bound=System)
 
 SYSTEMS = {
     "classify": ClassificationSystem,
     "generate": GenerationSystem,
+    "match": MatchingSystem,
     "translate": TranslationSystem,
 }
 """What a run may hold, by the command that uses it."""
@@ -55,6 +58,8 @@ def load(path: str | Path, *, device: str = "cpu") -> System:
         system = open_classifier(run, settings)
     elif isinstance(settings, GenerateSettings):
         system = open_generator(run, settings)
+    elif isinstance(settings, MatchSettings):
+        system = open_matcher(run, settings)
     else:
         system = open_translator(run, settings)
     system.model.to(chosen)
@@ -85,6 +90,7 @@ def read_settings(run: RunDirectory) -> Settings:
     read: dict[str, Callable[[RunDirectory], Settings]] = {
         "classify": classifier_settings,
         "generate": generator_settings,
+        "match": matcher_settings,
         "translate": translator_settings,
     }
     return read[_held(run)](run)

@@ -1,0 +1,63 @@
+"""Pairs of texts that have something to do with each other, as ids, and the batches of them."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import torch
+
+from regard.data.encoders import Encoder
+from regard.data.encoding import Ids, pad
+from regard.data.grades import Grades
+from regard.data.labels import Labels
+from regard.data.pair_features import PairFeatures, split_words
+from regard.interfaces import MatchBatch, Matched
+
+__all__ = ["EncodedMatched", "collate_matched", "encode_matched", "pair_lengths"]
+
+
+class EncodedMatched(NamedTuple):
+    """A pair as ids, its features, if it has any, and its target (see `Labels`, `Grades`)."""
+
+    left: Ids
+    right: Ids
+    features: list[float]
+    target: int | list[float]
+
+
+def encode_matched(
+    rows: Sequence[Matched],
+    encoder: Encoder,
+    labels: Labels | Grades,
+    features: PairFeatures | None = None,
+) -> list[EncodedMatched]:
+    """Encode pairs, each side as `encoder` does: no row is left out, and a side may have no ids.
+
+    Features see all of both sides, however little of them the encoder reads.
+
+    Raises:
+        DataError: if a label is unknown, or outside the grades.
+    """
+    targets = [_target(labels, row.label) for row in rows]
+    lefts = encoder.encode([row.left for row in rows])
+    rights = encoder.encode([row.right for row in rows])
+    found: Iterable[list[float]]
+    if features is None:
+        found = ([] for _ in rows)
+    else:
+        found = (features.of(split_words(row.left), split_words(row.right)) for row in rows)
+    return [EncodedMatched(*each) for each in zip(lefts, rights, found, targets, strict=True)]
+
+
+def collate_matched(examples: Iterable[EncodedMatched]) -> MatchBatch:
+    """Make a batch of encoded pairs; without features, theirs has no columns."""
+    lefts, rights, features, targets = zip(*examples, strict=True)
+    return MatchBatch(pad(lefts), pad(rights), torch.tensor(features), torch.tensor(targets))
+
+
+def pair_lengths(examples: Iterable[EncodedMatched]) -> list[int]:
+    """Return how many ids the two sides of each pair have together."""
+    return [len(example.left) + len(example.right) for example in examples]
+
+
+def _target(labels: Labels | Grades, label: str) -> int | list[float]:
+    return labels.target(label) if isinstance(labels, Grades) else labels.target((label,))

@@ -1,0 +1,1 @@
+"""Matching pairs: settings, the parts they choose, training, and the trained system."""

@@ -1,0 +1,191 @@
+"""Learn to match: from labelled pairs to a run directory with a matcher in it."""
+
+import dataclasses
+from functools import partial
+from typing import Any, NamedTuple
+
+import lightning.pytorch as lightning
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from regard.data.files import DataError
+from regard.data.grades import Grades
+from regard.data.labels import Labels
+from regard.data.matched_encoding import (
+    EncodedMatched,
+    collate_matched,
+    pair_lengths,
+)
+from regard.data.matched_splits import MatchedSplits
+from regard.recipes.alone import Begin, alone_in
+from regard.recipes.fitting import (
+    Report,
+    as_json,
+    conclude,
+    fit,
+    for_first_process,
+    make_loader,
+    num_parameters,
+)
+from regard.recipes.match.figures import (
+    LabelledPairs,
+    encoded_pairs,
+    evaluate_matcher,
+    figure_names,
+)
+from regard.recipes.match.model import make_model, use_vectors
+from regard.recipes.match.parts import Parts, learn_parts, load_splits, read_parts
+from regard.recipes.match.settings import MATCHERS, MatchSettings
+from regard.recipes.match.system import MatchingSystem, make_system
+from regard.recipes.match.watcher import ValidationMatcher
+from regard.training.clock import Clock
+from regard.training.divergence import FiniteLoss
+from regard.training.matching import MatchTraining
+from regard.training.run_directory import RunDirectory
+from regard.training.trainer import make_trainer
+
+__all__ = ["train_matcher"]
+
+
+class _Prepared(NamedTuple):
+    parts: Parts
+    system: MatchingSystem
+    splits: dict[str, LabelledPairs]
+
+
+def train_matcher(
+    settings: MatchSettings, run: RunDirectory, *, resume: bool = False, report: Report = print
+) -> dict[str, Any]:
+    """Train a matcher, keep it in the run directory, and return what it scores.
+
+    The best epoch is chosen on the validation set; the test set is read once, by that epoch.
+
+    Raises:
+        DataError: the data cannot be used.
+        RunError: the run directory exists already, or cannot be resumed, or another process trains
+            there.
+        ValueError: settings do not go together.
+        DivergedError: the loss ceased to be finite.
+    """
+    with alone_in(run, resume=resume) as begin:
+        return _train(settings, run, begin, resume=resume, report=for_first_process(report))
+
+
+def _train(
+    settings: MatchSettings, run: RunDirectory, begin: Begin, *, resume: bool, report: Report
+) -> dict[str, Any]:
+    splits = load_splits(settings.data)
+    lightning.seed_everything(settings.training.seed, verbose=False)
+    kept = read_parts(run, settings) if resume else None
+    prepared = _prepare(settings, splits, kept, report, begins=not (resume and run.has_checkpoint))
+    system, encoded = prepared.system, prepared.splits
+    chosen: Any = dataclasses.replace(settings.training, **_select(settings, system, encoded))
+    clock = Clock()
+    watcher = ValidationMatcher(system, *encoded["validation"], report)
+    trainer = make_trainer(chosen, run, [clock, FiniteLoss(), watcher])
+    train, validation = (
+        make_loader(
+            encoded[split].pairs,
+            pair_lengths(encoded[split].pairs),
+            collate_matched,
+            settings.training,
+            trainer,
+            seed,
+        )
+        for split, seed in (("train", settings.training.seed), ("validation", None))
+    )
+    module = MatchTraining(
+        system.model,
+        settings.training,
+        num_batches=len(train),
+        class_weights=_class_weights(encoded["train"].pairs)
+        if settings.training.balanced
+        else None,
+    )
+    checkpoint = run.checkpoint(module) if resume else None
+    # Only now, when nothing that a user may have to mend is left to go wrong.
+    begin(_config(settings), prepared.parts.save)
+    system.model = fit(trainer, module, (train, validation), checkpoint)
+    if not trainer.is_global_zero:
+        return {}
+    evaluated = {
+        name: partial(evaluate_matcher, system, *split)
+        for name, split in encoded.items()
+        if name != "train"
+    }
+    return conclude(run, trainer, clock, system.model, evaluated)
+
+
+def _prepare(
+    settings: MatchSettings,
+    splits: MatchedSplits,
+    kept: Parts | None,
+    report: Report,
+    *,
+    begins: bool,
+) -> _Prepared:
+    """Encode all splits, and make the model; say how much that is.
+
+    Args:
+        begins: there is no checkpoint from which the model will get its weights.
+    """
+    parts = kept or learn_parts(settings, splits.train)
+    model = make_model(settings, parts)
+    system = make_system(settings, parts, model)
+    known = ""
+    if settings.vocabulary.vectors is not None:
+        found = use_vectors(model, settings.vocabulary, parts.tokenizer, begins=begins)
+        known = f" ({found:,} with pretrained vectors)"
+    # The test set too, before a training of hours, lest a row that cannot be used end it.
+    encoded = {
+        name: encoded_pairs(system, rows)
+        for name, rows in splits._asdict().items()
+        if rows is not None
+    }
+    skipped = sum(rows.skipped for rows in splits if rows is not None)
+    report(
+        f"{_amounts(encoded, skipped)}; {_what(parts.truth)}; "
+        f"vocabulary of {parts.tokenizer.vocab_size:,}{known}; "
+        f"{num_parameters(model):,} parameters"
+    )
+    return _Prepared(parts, system, encoded)
+
+
+def _amounts(splits: dict[str, LabelledPairs], skipped: int) -> str:
+    judging = f", {len(splits['test'].pairs):,} to judge by" if "test" in splits else ""
+    left_out = f" ({skipped:,} rows without text or label left out)" if skipped else ""
+    return (
+        f"{len(splits['train'].pairs):,} pairs to learn from, "
+        f"{len(splits['validation'].pairs):,} to choose by{judging}{left_out}"
+    )
+
+
+def _what(truth: Labels | Grades) -> str:
+    if isinstance(truth, Grades):
+        return f"grades {truth.low:g} to {truth.high:g}"
+    return f"{len(truth.names):,} classes"
+
+
+def _select(
+    settings: MatchSettings, system: MatchingSystem, splits: dict[str, LabelledPairs]
+) -> dict[str, Any]:
+    """Return which figure chooses the best epoch, as a setting."""
+    asked = settings.training.select
+    known = figure_names(system, ranked=any(splits["validation"].groups))
+    if asked == "auto":
+        return {"select": known[0]}
+    if asked not in (*known, "loss"):
+        raise DataError(f"training.select {asked} is not of these pairs; choose {', '.join(known)}")
+    return {"select": asked}
+
+
+def _class_weights(pairs: list[EncodedMatched]) -> Float[Tensor, " classes"]:
+    """Return weights by which each class counts the same."""
+    counts = torch.bincount(torch.tensor([pair.target for pair in pairs])).clamp(min=1)
+    return len(pairs) / (len(counts) * counts.float())
+
+
+def _config(settings: MatchSettings) -> dict[str, Any]:
+    matcher = next(name for name, kind in MATCHERS.items() if isinstance(settings.model, kind))
+    return {"system": "match", "matcher": matcher, "settings": as_json(settings)}
