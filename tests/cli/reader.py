@@ -161,13 +161,14 @@ def make_pairs_of_all_kinds() -> None:
     """Make pairs of texts: to be ranked, classified and graded, and vectors of their words."""
     rows = toy_pairs.make_questions(40)
     write_table("pairs.csv", ("question", "answer", "label"), rows)
-    write_table("answers.tsv", ("left", "right", "label", "question"), rows)
+    numbered = [row._replace(label=str(int(row.label == "yes"))) for row in rows]
+    write_table("answers.tsv", ("left", "right", "label", "question"), numbered)
     asked = [f"{row.left}\t{row.right}\n" for row in rows[:5]]
     Path("asked.tsv").write_text("".join(asked), "utf-8")
     write_table("similar.csv", ("left", "right", "label"), toy_pairs.graded(rows))
     Path("wikiqa").mkdir()
     for split in ("train", "dev", "test"):
-        lines = [f"{row.left}\t{row.right}\t{int(row.label == 'yes')}\n" for row in rows]
+        lines = ["\t".join(row[:3]) + "\n" for row in numbered]
         Path(f"wikiqa/WikiQASent-{split}.txt").write_text("".join(lines), "utf-8")
     Path("sick").mkdir()
     for split in ("train", "trial", "test_annotated"):

@@ -30,7 +30,7 @@ def translator(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Train a small Transformer a little."""
     folder = tmp_path_factory.mktemp("transformer")
     settings = tiny(
-        data={"train": write_pairs(folder / "train.tsv", make_pairs(200))}, training={"epochs": 1}
+        data={"train": write_pairs(folder / "train.tsv", make_pairs(200))}, training={"epochs": 4}
     )
     model = WeightedTransformerSettings(
         embed_dim=16, num_layers=2, num_heads=4, num_kv_heads=2, feedforward_dim=16, reach=2

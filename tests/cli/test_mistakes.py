@@ -45,8 +45,8 @@ def test_a_flag_like_no_other_is_refused_by_every_command(command: str, refusal:
         ("translat", "unknown command translat; did you mean translate?"),
         ("evalute RUN", "unknown command evalute; did you mean evaluate?"),
         ("xyzzy", "unknown command xyzzy; see regard --help"),
-        ("train", "regard train what? There is: train classify, train translate"),
-        ("train translat", "regard train what? There is: train classify, train translate"),
+        ("train", "regard train what? There is: train classify, train match"),
+        ("train translat", "regard train what? There is: train classify, train match"),
         (
             "train translate --recipe wrds",
             "unknown recipe wrds; there are subwords, transformer,",
