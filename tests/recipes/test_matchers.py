@@ -196,6 +196,15 @@ def test_a_figure_that_does_not_exist_cannot_choose(
     assert not (tmp_path / "run").exists()
 
 
+def test_grades_cannot_be_balanced(tmp_path: Path) -> None:
+    rows, data = graded(make_questions(20)), {"grades": (1.0, 5.0)}
+    with pytest.raises(
+        DataError, match=r"training\.balanced is of classes; these pairs have grades"
+    ):
+        train(tmp_path, "bcnn", rows, data=data, training={"balanced": True})
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_is_ranked_is_of_two_classes(tmp_path: Path) -> None:
     rows = make_questions(20)
     rows[0] = rows[0]._replace(label="perhaps")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import safetensors
 import safetensors.torch
-import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
@@ -17,7 +16,6 @@ from regard.data.labelled_splits import LabelledSplits, labelled_splits_from_fil
 from regard.data.labels import Labels
 from regard.data.named_labelled import load_named_labelled
 from regard.data.tokenizers import Tokenizer
-from regard.data.vectors import read_vectors
 from regard.files import replacing
 from regard.functional import normalizers
 from regard.interfaces import Normalizer
@@ -56,7 +54,6 @@ __all__ = [
     "make_encoder",
     "make_model",
     "read_parts",
-    "use_vectors",
 ]
 
 NORMALIZERS: dict[str, Callable[[], Normalizer]] = {
@@ -287,25 +284,3 @@ def _transformer(
         pooling="first" if chosen.pooling == "first" else None,
         dropout=chosen.dropout,
     )
-
-
-def use_vectors(model: nn.Module, path: Path, tokenizer: Tokenizer) -> int:
-    """Begin with pretrained word vectors; return for how many words there are some.
-
-    Raises:
-        DataError: the file cannot be used.
-        ValueError: the model has no word embeddings, or of another width.
-    """
-    embedding: nn.Embedding | None = getattr(model, "embedding", None)
-    if embedding is None:
-        raise ValueError("vocabulary.vectors begin word embeddings, which this reader has not")
-    vectors = read_vectors(path, tokenizer)
-    width = vectors.rows.shape[1]
-    if width != embedding.embedding_dim:
-        raise ValueError(
-            f"{path} has vectors of width {width}; set model.embed_dim to {width}, now "
-            f"{embedding.embedding_dim}"
-        )
-    with torch.no_grad():
-        embedding.weight[vectors.is_found] = vectors.rows[vectors.is_found]
-    return int(vectors.is_found.sum())

@@ -26,7 +26,6 @@ from regard.recipes.classify.parts import (
     make_encoder,
     make_model,
     read_parts,
-    use_vectors,
 )
 from regard.recipes.classify.settings import READERS, ClassifySettings, NgramSettings
 from regard.recipes.classify.system import ClassificationSystem
@@ -39,6 +38,7 @@ from regard.recipes.fitting import (
     make_loader,
     num_parameters,
 )
+from regard.recipes.vectors import use_vectors
 from regard.training.classification import ClassificationTraining
 from regard.training.classification_metrics import score_classes, score_labels
 from regard.training.clock import Clock

@@ -4,11 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import torch
 from torch import nn
 
-from regard.data.tokenizers import Tokenizer
-from regard.data.vectors import read_vectors
 from regard.models.attentive_matcher import AttentiveMatcher
 from regard.models.convolutional_matcher import ConvolutionalMatcher
 from regard.models.transformer_matcher import TransformerMatcher
@@ -19,10 +16,9 @@ from regard.recipes.match.settings import (
     AttentiveSettings,
     ConvolutionalSettings,
     MatchSettings,
-    VocabularySettings,
 )
 
-__all__ = ["make_model", "use_vectors"]
+__all__ = ["make_model"]
 
 
 def make_model(settings: MatchSettings, parts: Parts) -> nn.Module:
@@ -65,37 +61,6 @@ def make_model(settings: MatchSettings, parts: Parts) -> nn.Module:
         max_len=2 * max_len + 2,  # both texts, what stands before them, and between
         **sizes,
     )
-
-
-def use_vectors(
-    model: nn.Module, settings: VocabularySettings, tokenizer: Tokenizer, *, begins: bool
-) -> int:
-    """Begin with pretrained word vectors, or keep them; return for how many words there are some.
-
-    Args:
-        begins: there is no checkpoint from which the model will get its weights.
-
-    Raises:
-        DataError: the file cannot be used.
-        ValueError: the vectors are of another width than the embeddings.
-    """
-    if settings.vectors is None:
-        return 0
-    embedding = model.get_submodule("embedding")
-    if not isinstance(embedding, nn.Embedding):
-        raise TypeError(f"{type(model).__name__} has no embedding of words")
-    vectors = read_vectors(settings.vectors, tokenizer)
-    width = vectors.rows.shape[1]
-    if width != embedding.embedding_dim:
-        raise ValueError(
-            f"{settings.vectors} has vectors of width {width}; set model.embed_dim to {width}, now "
-            f"{embedding.embedding_dim}"
-        )
-    if begins:
-        with torch.no_grad():
-            embedding.weight[vectors.is_found] = vectors.rows[vectors.is_found]
-    embedding.weight.requires_grad_(settings.tuned)
-    return int(vectors.is_found.sum())
 
 
 def _score(name: str, max_len: int) -> Callable[[int], ScoreModule]:

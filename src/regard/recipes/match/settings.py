@@ -217,10 +217,6 @@ class MatchSettings:
     model: MatcherSettings = field(default_factory=ConvolutionalSettings)
     training: MatchTrainingSettings = field(default_factory=MatchTrainingSettings)
 
-    def __post_init__(self) -> None:
-        if self.data.grades is not None and self.training.balanced:
-            raise ValueError("training.balanced is of classes; data.grades has none")
-
 
 RECIPES = {
     "abcnn3": MatchSettings(),

@@ -34,11 +34,12 @@ from regard.recipes.match.figures import (
     evaluate_matcher,
     figure_names,
 )
-from regard.recipes.match.model import make_model, use_vectors
+from regard.recipes.match.model import make_model
 from regard.recipes.match.parts import Parts, learn_parts, load_splits, read_parts
 from regard.recipes.match.settings import MATCHERS, MatchSettings
 from regard.recipes.match.system import MatchingSystem, make_system
 from regard.recipes.match.watcher import ValidationMatcher
+from regard.recipes.vectors import use_vectors
 from regard.training.clock import Clock
 from regard.training.divergence import FiniteLoss
 from regard.training.matching import MatchTraining
@@ -133,10 +134,13 @@ def _prepare(
     parts = kept or learn_parts(settings, splits.train)
     model = make_model(settings, parts)
     system = make_system(settings, parts, model)
+    if settings.training.balanced and isinstance(parts.truth, Grades):
+        raise DataError("training.balanced is of classes; these pairs have grades")
     known = ""
-    if settings.vocabulary.vectors is not None:
-        found = use_vectors(model, settings.vocabulary, parts.tokenizer, begins=begins)
+    if settings.vocabulary.vectors is not None and begins:
+        found = use_vectors(model, settings.vocabulary.vectors, parts.tokenizer)
         known = f" ({found:,} with pretrained vectors)"
+    model.get_parameter("embedding.weight").requires_grad_(settings.vocabulary.tuned)
     # The test set too, before a training of hours, lest a row that cannot be used end it.
     encoded = {
         name: encoded_pairs(system, rows)
