@@ -93,6 +93,10 @@ def _read_final(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
     return layer(sequence, lengths)[1]
 
 
+def _read_features(layer: nn.Module, sequence: Tensor, lengths: Tensor) -> Tensor:
+    return layers.MeanPooling(1)(layer(sequence, lengths), lengths)
+
+
 def _read_alternatives(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
     memory = layer.memory(sequence, sequence, masks.padding(lengths, sequence.shape[1]))
     values, shares = layer.alternatives(_queries(sequence), memory)
@@ -283,6 +287,18 @@ LAYERS = [
         name="LastStateAttention",
     ),
     *PAIR_LAYERS,
+    LayerCase(
+        "NgramConvolution",
+        lambda: layers.NgramConvolution(WIDTH, 3, 2),
+        _read_features,
+        attends=False,
+    ),
+    LayerCase(
+        "NgramConvolutions",
+        lambda: layers.NgramConvolutions(WIDTH, 3, (1, 4)),
+        _read_features,
+        attends=False,
+    ),
     LayerCase(
         "RecurrentEncoder",
         lambda: _recurrence(nn.GRU, bidirectional=True),

@@ -6,7 +6,12 @@ from typing import Any
 
 from regard import nn as layers
 from regard.interfaces import Tokens
-from regard.models import AttentiveMatcher, ConvolutionalMatcher, TransformerMatcher
+from regard.models import (
+    AttentiveMatcher,
+    CompareAggregateMatcher,
+    ConvolutionalMatcher,
+    TransformerMatcher,
+)
 from tests.cases import MAX_LEN
 from tests.drawing import VOCAB, sentences
 
@@ -44,6 +49,12 @@ def convolutional(kind: str, max_len: int = MAX_LEN, **options: Any) -> Convolut
 def attentive(score: layers.ScoreModule | None = None, **options: Any) -> AttentiveMatcher:
     """Make a small one, whose states have a width of 8."""
     return AttentiveMatcher(**SIZES, hidden_dim=4, score=score, **options)
+
+
+def compare_aggregate(**options: Any) -> CompareAggregateMatcher:
+    """Make a small one, with pairs and triples of words."""
+    given: dict[str, Any] = {"hidden_dim": 4, "widths": (2, 3)}
+    return CompareAggregateMatcher(**(SIZES | given | options))
 
 
 def pairs(lengths: Sequence[tuple[int, int]], seed: int = 0) -> tuple[Tokens, Tokens]:
@@ -89,6 +100,22 @@ MATCHERS = [
             ("concat", lambda _: layers.ConcatScore(8, 8, 5), {}),
             ("distance", lambda _: layers.DistanceScore(), {}),
             ("location", lambda max_len: layers.LocationScore(8, max_len), {}),
+        )
+    ),
+    *(
+        MatcherCase(
+            f"CompareAggregateMatcher_{id_}",
+            lambda max_len=MAX_LEN, options=options: compare_aggregate(**options()),
+            name="CompareAggregateMatcher",
+            sums_to_one=True,
+            stands_for_its_system=id_ == "cosine",
+        )
+        for id_, options in (
+            ("cosine", dict),
+            (
+                "additive",
+                lambda: {"score": layers.AdditiveScore(6, 6, 5), "normalizer": layers.Entmax()},
+            ),
         )
     ),
     *(

@@ -19,6 +19,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "abcnn1": CONVOLUTIONAL,
     "abcnn2": CONVOLUTIONAL,
     "abcnn3": CONVOLUTIONAL,
+    "compare_aggregate": {"embed_dim": 16, "hidden_dim": 8, "dropout": 0.0},
     "attentive": {"embed_dim": 16, "hidden_dim": 8, "dropout": 0.0},
     "transformer": {
         "embed_dim": 16,

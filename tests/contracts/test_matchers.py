@@ -10,7 +10,12 @@ from torch.export import Dim
 from torch.nn import functional as F
 
 from regard.interfaces import Matcher, Tokens
-from regard.models import AttentiveMatcher, ConvolutionalMatcher, TransformerMatcher
+from regard.models import (
+    AttentiveMatcher,
+    CompareAggregateMatcher,
+    ConvolutionalMatcher,
+    TransformerMatcher,
+)
 from regard.nn import AttentionMaps, PairConvolution
 from tests.cases import MAX_LEN, over
 from tests.drawing import draws
@@ -275,6 +280,7 @@ def test_published_sizes() -> None:
     sizes = {"vocab": 10_000, "num_outputs": 1}
     assert size(ConvolutionalMatcher(**sizes)) == 1_020_055
     assert size(AttentiveMatcher(**sizes)) == 2_202_851
+    assert size(CompareAggregateMatcher(**sizes)) == 1_160_502
     assert size(TransformerMatcher(**sizes)) == 1_677_441
 
 

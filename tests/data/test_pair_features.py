@@ -14,7 +14,7 @@ import pytest
 from regard.data import DataError, PairFeatures, split_words
 from regard.interfaces import Matched
 
-NUM_FEATURES = 24
+NUM_FEATURES = 30
 AS_THEY_ARE = PairFeatures({}, 1.0, (0.0,) * NUM_FEATURES, (1.0,) * NUM_FEATURES)
 """Nothing learnt: every word weighs 1, nothing is standardised."""
 
@@ -53,7 +53,7 @@ def test_words_of_both_are_counted_once() -> None:
 
 
 def test_rare_words_weigh_more() -> None:
-    weighed = PairFeatures({"a": 0.5, "b": 2.0}, 3.0, (0.0,) * 24, (1.0,) * 24)
+    weighed = PairFeatures({"a": 0.5, "b": 2.0}, 3.0, (0.0,) * NUM_FEATURES, (1.0,) * NUM_FEATURES)
     pair = found("a b c", "b c d e", weighed)
     assert pair["common_idf"] == 5.0
     assert pair["common_idf_of_left"] == pytest.approx(5 / 5.5)
@@ -74,6 +74,16 @@ def test_ngrams_need_so_many_words() -> None:
     pair = found("a b c", "a b c")
     assert pair["trigrams_of_left"] == pair["trigrams_of_right"] == 1
     assert pair["fourgrams_of_left"] == pair["fourgrams_of_right"] == 0
+
+
+def test_characters_of_both_are_shares_of_either() -> None:
+    pair = found("aab c", "ab")  # "aab c " and "ab "
+    assert pair["characters_of_left"] == pytest.approx(3 / 6)
+    assert pair["characters_of_right"] == 1
+    assert pair["character_bigrams_of_left"] == pytest.approx(2 / 5)  # ab, b and a blank
+    assert pair["character_bigrams_of_right"] == 1
+    assert pair["character_trigrams_of_left"] == pytest.approx(1 / 4)
+    assert pair["character_trigrams_of_right"] == 1
 
 
 def test_words_in_one_order_are_shares_of_either() -> None:
@@ -163,8 +173,8 @@ def test_an_empty_side_shares_nothing(left: str, right: str) -> None:
     pair = found(left, right)
     assert all(map(math.isfinite, pair.values()))
     sharing = [name for name in pair if name.startswith(("common", "jaccard")) or "_of_" in name]
-    assert len(sharing) == 15
-    assert [pair[name] for name in sharing] == [0] * 15
+    assert len(sharing) == 21
+    assert [pair[name] for name in sharing] == [0] * 21
     assert pair["length_ratio"] == 0
 
 
@@ -176,10 +186,15 @@ def test_chinese_and_emoji_share_their_signs() -> None:
 
 def test_words_beyond_a_thousand_do_not_count() -> None:
     many = [f"w{number}" for number in range(1_000)]
-    wide = PairFeatures({}, 1.0, (0.0,) * 24, (1e6,) * 24)
+    wide = PairFeatures({}, 1.0, (0.0,) * NUM_FEATURES, (1e6,) * NUM_FEATURES)
     assert wide.of([*many, "last"], ["last"]) == wide.of(many, ["last"])
     assert wide.of(["last"], [*many, "last"]) == wide.of(["last"], many)
     assert wide.of(many, ["w999"]) != wide.of(many, ["last"])
+
+
+def test_characters_beyond_ten_thousand_do_not_count() -> None:
+    huge = "x" * 10_000
+    assert AS_THEY_ARE.of([f"{huge}y"], ["y"]) == AS_THEY_ARE.of([f"{huge}z"], ["y"])
 
 
 def test_a_huge_text_takes_no_time() -> None:
@@ -238,7 +253,7 @@ def test_no_feature_is_beyond_ten_deviations() -> None:
     numbers = features.of(["a"] * 900, ["b"] * 900)
     assert max(numbers) == 10
     assert min(features.of([], [])) >= -10
-    far = PairFeatures({}, 1.0, (50.0,) * 24, (1.0,) * 24)
+    far = PairFeatures({}, 1.0, (50.0,) * NUM_FEATURES, (1.0,) * NUM_FEATURES)
     assert set(far.of([], [])) == {-10}
 
 
@@ -303,9 +318,9 @@ def saved(folder: Path) -> tuple[Path, dict[str, object]]:
     "changes",
     [
         {"mean": [0.0]},
-        {"mean": ["a"] * 24},
-        {"deviation": [0.0] * 24},
-        {"deviation": [-1.0] * 24},
+        {"mean": ["a"] * NUM_FEATURES},
+        {"deviation": [0.0] * NUM_FEATURES},
+        {"deviation": [-1.0] * NUM_FEATURES},
         {"unseen": math.nan},
         {"unseen": None},
         {"idf": [1]},
@@ -330,7 +345,7 @@ def test_another_file_is_named(tmp_path: Path, content: str) -> None:
 
 def test_other_features_are_refused(tmp_path: Path) -> None:
     path, content = saved(tmp_path)
-    path.write_text(json.dumps(content | {"names": [f"f{each}" for each in range(24)]}))
+    path.write_text(json.dumps(content | {"names": [f"f{each}" for each in range(NUM_FEATURES)]}))
     with pytest.raises(DataError, match=r"features\.json: its features are not those of this ver"):
         PairFeatures.load(path)
 

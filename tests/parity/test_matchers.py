@@ -8,10 +8,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.interfaces import Tokens
-from regard.models import AttentiveMatcher, ConvolutionalMatcher, TransformerMatcher
-from regard.nn import AttentionMaps, PairConvolution, RecurrentEncoder, RecurrentLayers
+from regard.models import (
+    AttentiveMatcher,
+    CompareAggregateMatcher,
+    ConvolutionalMatcher,
+    TransformerMatcher,
+)
+from regard.nn import AttentionMaps, DotScore, PairConvolution, RecurrentEncoder, RecurrentLayers
 from tests.drawing import draws
-from tests.matcher_cases import SIZES, attentive, convolutional, pairs
+from tests.matcher_cases import SIZES, attentive, compare_aggregate, convolutional, pairs
 
 LENGTHS = [(7, 5), (2, 6), (1, 1)]
 WINDOW = 3
@@ -210,3 +215,44 @@ def test_transformer_matcher_reads_pairs_without_padding() -> None:
         n, m = len(of_left), len(of_right)
         wanted = weights[1 : 1 + n, 2 + n :].float()
         torch.testing.assert_close(matrix[row, :n, :m], wanted, rtol=0, atol=1e-6)
+
+
+def test_compare_aggregate_matcher_compares_word_by_word() -> None:
+    model, (left, right) = compare_aggregate(score=DotScore()).double(), texts()
+    with torch.no_grad():
+        model.embedding.weight.mul_(10)  # so that the weights differ
+    logits, matrix = model(left, right, known()), model.matrix(left, right)
+    for row, pair in enumerate(rows(left, right)):
+        one, other = (model.embedding.weight[ids] for ids in pair)
+        found, weights = aligned(one, other)
+        of_left = aggregated(model, one, found)
+        of_right = aggregated(model, other, aligned(other, one)[0])
+        told = torch.cat([of_left, of_right, known()[row]])
+        wanted = model.output(torch.tanh(model.hidden(told)))
+        torch.testing.assert_close(logits[row], wanted, rtol=1e-9, atol=1e-12)
+        of_row = matrix[row, : len(pair[0]), : len(pair[1])]
+        torch.testing.assert_close(of_row, weights.float(), rtol=0, atol=1e-6)
+
+
+def aggregated(model: CompareAggregateMatcher, words: Tensor, found: Tensor) -> Tensor:
+    """Compare, convolve n-gram by n-gram, and pool."""
+    compared = [
+        torch.relu(model.comparison(torch.cat([one, other, (one - other) ** 2, one * other])))
+        for one, other in zip(words, found, strict=True)
+    ]
+    columns = []
+    for convolution, before, after in zip(
+        model.aggregation.convolutions, (0, 1), (1, 1), strict=True
+    ):
+        zero = torch.zeros_like(compared[0])
+        vectors = [zero] * before + compared + [zero] * after
+        width = before + after + 1
+        ngrams = [torch.stack(vectors[i : i + width], dim=1) for i in range(len(compared))]
+        columns.append(
+            [
+                torch.relu((convolution.weight * ngram).sum(dim=(1, 2)) + convolution.bias)
+                for ngram in ngrams
+            ]
+        )
+    convolved = torch.stack([torch.cat(each) for each in zip(*columns, strict=True)])
+    return torch.cat([convolved.mean(dim=0), convolved.amax(dim=0)])

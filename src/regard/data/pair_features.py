@@ -8,6 +8,8 @@ vectors of words tell poorly which numbers, names and rare words two texts share
   also as shares of either text's, and the first of all words of the two (Jaccard);
 * n-grams of both, n = 2, 3, 4, as shares of either text's (recall and precision): Wan et al. 2006,
   by way of Ji & Eisenstein 2013;
+* characters of both, and pairs and triples of them, which the forms of a word have in common, as
+  shares of either text's: Popović 2015 (chrF);
 * words of both in one order, the longest common subsequence, as shares of either text: Lin 2004
   (ROUGE-L);
 * lengths, Yin et al. 2016, their ratio, and by how much either is longer, Wan et al. 2006;
@@ -39,12 +41,15 @@ _NAMES = (
     *("common", "common_idf", "jaccard"),
     *("common_of_left", "common_of_right", "common_idf_of_left", "common_idf_of_right"),
     *("bigrams_of_left", "bigrams_of_right", "trigrams_of_left", "trigrams_of_right"),
-    *("fourgrams_of_left", "fourgrams_of_right", "in_order_of_left", "in_order_of_right"),
+    *("fourgrams_of_left", "fourgrams_of_right"),
+    *("characters_of_left", "characters_of_right", "character_bigrams_of_left"),
+    *("character_bigrams_of_right", "character_trigrams_of_left", "character_trigrams_of_right"),
+    *("in_order_of_left", "in_order_of_right"),
     *("left_len", "right_len", "left_longer_by", "right_longer_by", "length_ratio"),
     *("numbers_agree", "numbers_are_same", "numbers_are_subset", "one_is_negated"),
 )
 _NEGATIONS = frozenset(("no", "not", "n't", "never", "nobody", "nothing", "without"))
-_MAX_WORDS = 1_000  # read of a text: so no text takes long
+_MAX_WORDS, _MAX_CHARACTERS = 1_000, 10_000  # read of a text: so no text takes long
 _MAX_DEVIATIONS = 10.0  # beyond them a text is merely unlike all that were learnt from
 
 _IDEOGRAPHS = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # written without blanks
@@ -113,8 +118,8 @@ class PairFeatures:
     def of(self, left_words: Sequence[str], right_words: Sequence[str]) -> list[float]:
         """Return the features of two texts, given as `split_words` divides them.
 
-        They are standardised, and at most 10 deviations from the mean. Words beyond the first 1,000
-        of a text do not count. An empty text shares nothing with any.
+        They are standardised, and at most 10 deviations from the mean. Of a text the first 1,000
+        words count, and of these the first 10,000 characters. An empty one shares nothing with any.
         """
         raw = _raw(left_words, right_words, self.idf, self.unseen)
         scaled = [(x - m) / d for x, m, d in zip(raw, self.mean, self.deviation, strict=True)]
@@ -180,6 +185,7 @@ def _raw(
         _share(common_idf, left_idf),
         _share(common_idf, right_idf),
         *_ngrams(left, right),
+        *_characters(left, right),
         *_in_order(left, right, is_any=bool(common)),
         left_len,
         right_len,
@@ -205,6 +211,22 @@ def _ngrams(left: Sequence[str], right: Sequence[str]) -> list[float]:
         lefts, rights = set(zip(*left_parts)), set(zip(*right_parts))  # noqa: B905  to the shortest
         num_common = len(lefts & rights)
         shares += [_share(num_common, len(lefts)), _share(num_common, len(rights))]
+    return shares
+
+
+def _characters(left: Sequence[str], right: Sequence[str]) -> list[float]:
+    """Return which share of the one's 1, 2 and 3 characters, all counted, the other has."""
+    lefts, rights = (
+        "".join(f"{word} " for word in words)[:_MAX_CHARACTERS] for words in (left, right)
+    )
+    shares = []
+    for n in (1, 2, 3):
+        in_left, in_right = (
+            Counter(zip(*(text[first:] for first in range(n)), strict=False))
+            for text in (lefts, rights)
+        )
+        num_common = sum(min(in_right[some], times) for some, times in in_left.items())
+        shares += [_share(num_common, in_left.total()), _share(num_common, in_right.total())]
     return shares
 
 

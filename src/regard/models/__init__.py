@@ -1,6 +1,7 @@
 """The published systems, one file each, readable from data in to logits out."""
 
 from regard.models.attentive_matcher import AttentiveMatcher
+from regard.models.compare_aggregate_matcher import CompareAggregateMatcher
 from regard.models.convolutional_classifier import ConvolutionalClassifier
 from regard.models.convolutional_matcher import ConvolutionalMatcher
 from regard.models.hierarchical_classifier import HierarchicalClassifier
@@ -14,6 +15,7 @@ from regard.models.transformer_translator import TransformerTranslator
 
 __all__ = [
     "AttentiveMatcher",
+    "CompareAggregateMatcher",
     "ConvolutionalClassifier",
     "ConvolutionalMatcher",
     "HierarchicalClassifier",

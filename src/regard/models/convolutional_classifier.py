@@ -10,12 +10,11 @@ from typing import Literal, cast
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from regard.functional import masks
 from regard.functional.normalizers import softmax
 from regard.interfaces import Normalizer, Tokens
 from regard.nn.attention_pooling import AttentionPooling, QueryPooling
+from regard.nn.convolution import NgramConvolution
 from regard.nn.dropout import Dropout
 from regard.nn.embedding import word_embedding
 from regard.nn.pooling import MaxPooling, MeanPooling, Pooling
@@ -67,7 +66,9 @@ class ConvolutionalClassifier(nn.Module):
         if pooling not in POOLINGS:
             raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}; got {pooling!r}")
         self.embedding = word_embedding(vocab, embed_dim)
-        self.convolutions = nn.ModuleList(nn.Conv1d(embed_dim, channels, n) for n in widths)
+        self.convolutions = nn.ModuleList(
+            NgramConvolution(embed_dim, channels, width) for width in widths
+        )
         self.sentence = _sentence_vector(pooling, embed_dim, attention_dim)
 
         def made() -> nn.Module:
@@ -100,16 +101,14 @@ class ConvolutionalClassifier(nn.Module):
     def _asked(self, text: Tokens) -> list[tuple[Tensor, ...]]:
         """Return the features of each width, and what else their pooling takes."""
         lengths = text.lengths.to(text.ids.device)
-        real = masks.padding(lengths, text.ids.shape[1])
-        embedded = self.embedding(text.ids).masked_fill(~real.transpose(1, 2), 0)
+        embedded = self.embedding(text.ids)
         queries: tuple[Tensor, ...] = ()
         if isinstance(self.sentence, RecurrentLayers):
             queries = (self.sentence(embedded, lengths)[1],)
         elif self.sentence is not None:
             queries = (self.sentence(embedded, lengths),)
         return [
-            (_features(cast(nn.Conv1d, convolution), embedded), *queries, lengths)
-            for convolution in self.convolutions
+            (convolution(embedded, lengths), *queries, lengths) for convolution in self.convolutions
         ]
 
 
@@ -122,15 +121,3 @@ def _sentence_vector(
     if pooling == "lstm_query":
         return RecurrentLayers(embed_dim, hidden_dim, cell="lstm")
     return None
-
-
-def _features(
-    convolution: nn.Conv1d, embedded: Float[Tensor, "batch length embed"]
-) -> Float[Tensor, "batch length channels"]:
-    """Return what a convolution finds around each word."""
-    (width,) = convolution.kernel_size
-    if embedded.shape[1] == 0:
-        return embedded.new_zeros(*embedded.shape[:2], convolution.out_channels)
-    padded = F.pad(embedded.transpose(1, 2), ((width - 1) // 2, width // 2))
-    features: Tensor = torch.relu(convolution(padded)).transpose(1, 2)
-    return features

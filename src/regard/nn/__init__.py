@@ -9,6 +9,7 @@ from regard.nn.attention_pooling import (
     QueryPooling,
 )
 from regard.nn.branched import BranchedAttention
+from regard.nn.convolution import NgramConvolution, NgramConvolutions
 from regard.nn.coverage import CoverageAttention
 from regard.nn.decoders import BahdanauDecoder, LuongDecoder
 from regard.nn.dropout import Dropout
@@ -76,6 +77,8 @@ __all__ = [
     "MonotonicAttention",
     "MultiHeadAttention",
     "MultiHeadAttentionPooling",
+    "NgramConvolution",
+    "NgramConvolutions",
     "PairConvolution",
     "Pooling",
     "PostNorm",

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = [
     "ABOVE_0",
     "SHARE",
     "UP_TO_1",
+    "WIDTHS",
     "Limit",
     "at_least",
     "check_divides",
@@ -17,15 +18,16 @@ __all__ = [
 
 
 class Limit(NamedTuple):
-    """The numbers that are allowed, in words and as a test."""
+    """The numbers that are allowed, or the lists of them, in words and as a test."""
 
     words: str
-    allows: Callable[[float], bool]
+    allows: Callable[[Any], bool]
 
 
 ABOVE_0 = Limit("above 0", lambda number: 0 < number < math.inf)
 SHARE = Limit("at least 0 and below 1", lambda number: 0 <= number < 1)
 UP_TO_1 = Limit("from 0 to 1", lambda number: 0 <= number <= 1)
+WIDTHS = Limit("numbers from 1 upwards", lambda widths: min(widths, default=0) >= 1)
 
 
 def at_least(smallest: int) -> Limit:

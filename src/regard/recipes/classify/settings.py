@@ -4,7 +4,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from regard.training.limits import SHARE, at_least, check_divides, check_goes_with, check_limits
+from regard.training.limits import (
+    SHARE,
+    WIDTHS,
+    at_least,
+    check_divides,
+    check_goes_with,
+    check_limits,
+)
 from regard.training.settings import TrainingSettings
 
 __all__ = [
@@ -166,10 +173,9 @@ class ConvolutionalSettings:
             self,
             "model",
             dropout=SHARE,
+            widths=WIDTHS,
             **dict.fromkeys(("embed_dim", "channels", "attention_dim"), at_least(1)),
         )
-        if min(self.widths, default=0) < 1:
-            raise ValueError(f"model.widths must be numbers from 1 upwards; got {self.widths}")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from regard.models.attentive_matcher import AttentiveMatcher
+from regard.models.compare_aggregate_matcher import CompareAggregateMatcher
 from regard.models.convolutional_matcher import ConvolutionalMatcher
 from regard.models.transformer_matcher import TransformerMatcher
 from regard.nn.scores import ScoreModule
@@ -14,6 +15,7 @@ from regard.recipes.choices import SCORES
 from regard.recipes.match.parts import Parts
 from regard.recipes.match.settings import (
     AttentiveSettings,
+    CompareAggregateSettings,
     ConvolutionalSettings,
     MatchSettings,
 )
@@ -51,6 +53,13 @@ def make_model(settings: MatchSettings, parts: Parts) -> nn.Module:
             hidden_dim=chosen.hidden_dim,
             cell=chosen.cell,
             score=_score(chosen.score, max_len)(2 * chosen.hidden_dim),
+            **sizes,
+        )
+    if isinstance(chosen, CompareAggregateSettings):
+        return CompareAggregateMatcher(
+            hidden_dim=chosen.hidden_dim,
+            widths=chosen.widths,
+            score=_score(chosen.score, max_len)(chosen.embed_dim),
             **sizes,
         )
     return TransformerMatcher(

@@ -5,13 +5,21 @@ from pathlib import Path
 from typing import Literal
 
 from regard.recipes.choices import ScoreName
-from regard.training.limits import SHARE, at_least, check_divides, check_goes_with, check_limits
+from regard.training.limits import (
+    SHARE,
+    WIDTHS,
+    at_least,
+    check_divides,
+    check_goes_with,
+    check_limits,
+)
 from regard.training.settings import TrainingSettings
 
 __all__ = [
     "MATCHERS",
     "RECIPES",
     "AttentiveSettings",
+    "CompareAggregateSettings",
     "ConvolutionalSettings",
     "DataSettings",
     "MatchSettings",
@@ -152,6 +160,29 @@ class AttentiveSettings:
 
 
 @dataclass(frozen=True)
+class CompareAggregateSettings:
+    """Each word finds its like in the other text; see `regard.models.CompareAggregateMatcher`.
+
+    Args:
+        embed_dim: width of the embeddings.
+        hidden_dim: width of what is compared, and of each convolution.
+        widths: words in an n-gram, one convolution each.
+        score: how well two words match.
+        dropout: share of activations dropped in training.
+    """
+
+    embed_dim: int = 100
+    hidden_dim: int = 100
+    widths: tuple[int, ...] = (1, 3)
+    score: ScoreName = "cosine"
+    dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        widths = dict.fromkeys(("embed_dim", "hidden_dim"), at_least(1))
+        check_limits(self, "model", dropout=SHARE, widths=WIDTHS, **widths)
+
+
+@dataclass(frozen=True)
 class TransformerSettings:
     """Both texts in one sequence; see `regard.models.TransformerMatcher`.
 
@@ -177,11 +208,14 @@ class TransformerSettings:
         check_divides("model.num_heads", self.num_heads, "model.embed_dim", self.embed_dim)
 
 
-MatcherSettings = ConvolutionalSettings | AttentiveSettings | TransformerSettings
+MatcherSettings = (
+    ConvolutionalSettings | AttentiveSettings | CompareAggregateSettings | TransformerSettings
+)
 
 MATCHERS: dict[str, type[MatcherSettings]] = {
     "convolutional": ConvolutionalSettings,
     "attentive": AttentiveSettings,
+    "compare_aggregate": CompareAggregateSettings,
     "transformer": TransformerSettings,
 }
 """The matchers by the names that runs keep."""
@@ -223,7 +257,8 @@ RECIPES = {
     "abcnn2": MatchSettings(model=ConvolutionalSettings(kind="abcnn2")),
     "abcnn1": MatchSettings(model=ConvolutionalSettings(kind="abcnn1")),
     "bcnn": MatchSettings(model=ConvolutionalSettings(kind="bcnn")),
+    "compare_aggregate": MatchSettings(model=CompareAggregateSettings()),
     "attentive": MatchSettings(model=AttentiveSettings()),
     "transformer": MatchSettings(model=TransformerSettings()),
 }
-"""Settings that go well together: the four convolutional matchers, and two others."""
+"""Settings that go well together: the four convolutional matchers, and three others."""
