@@ -84,6 +84,25 @@ def toy_classifier(tmp_path_factory: pytest.TempPathFactory) -> ToyRun:
 
 
 @pytest.fixture(scope="session")
+def toy_matcher(tmp_path_factory: pytest.TempPathFactory) -> ToyRun:
+    """Train an ABCNN with features on toy pairs, once; what a test wants to change it copies."""
+    from regard.recipes.match.train import train_matcher
+    from regard.training.run_directory import RunDirectory
+    from tests.toy_pairs import make_questions, tiny, write_pairs
+
+    folder = tmp_path_factory.mktemp("pairs")
+    questions = make_questions(100)
+    run = ToyRun(
+        folder / "run",
+        write_pairs(folder / "train.csv", questions[:320]),
+        write_pairs(folder / "test.csv", questions[320:]),
+    )
+    data = {"train": run.train, "test": run.test, "group": "question", "features": True}
+    train_matcher(tiny("abcnn3", data=data), RunDirectory(run.path))
+    return run
+
+
+@pytest.fixture(scope="session")
 def toy_writer(tmp_path_factory: pytest.TempPathFactory) -> ToyRun:
     """Train a language model on toy text, once; what a test wants to change it copies."""
     from regard.recipes.generate.train import train_generator

@@ -6,15 +6,25 @@ from typing import Any
 import pytest
 import torch
 
-from regard.exporting import FORMATS, classifier_program, traced, translator_programs
+from regard.exporting import (
+    FORMATS,
+    classifier_program,
+    matcher_program,
+    traced,
+    translator_programs,
+    write_program,
+)
 from regard.interfaces import BOS
 from tests.cases import over
 from tests.drawing import VOCAB
-from tests.exporting.texts import texts_for
+from tests.exporting.texts import texts, texts_for
+from tests.matcher_cases import MATCHERS, MatcherCase, convolutional
 from tests.model_cases import ATTENTIONS, CLASSIFIERS, DECODERS, ClassifierCase, DecoderCase
 
 # Runtime type checks fix the sizes of an exported program, so these run without them.
 pytestmark = pytest.mark.compiled
+
+RIGHT_LENGTHS = [[3, 0, 2, 0], [4], [0, 9], [0, 0], [2, 3, 8, 1, 4, 0, 1]]
 
 EXACT = {"rtol": 1e-5, "atol": 1e-5}
 
@@ -31,7 +41,7 @@ PLAIN = (
 TRANSLATORS = [case for case in DECODERS if case.id in PLAIN]
 
 
-def made(case: ClassifierCase | DecoderCase) -> Any:
+def made(case: ClassifierCase | MatcherCase | DecoderCase) -> Any:
     return case.make().eval()
 
 
@@ -43,6 +53,34 @@ def test_an_exported_classifier_is_the_classifier(case: ClassifierCase) -> None:
         with torch.no_grad():
             found, wanted = classify(text._asdict()), model(text)
         torch.testing.assert_close(found["logits"], wanted, **EXACT)
+
+
+@over(MATCHERS)
+def test_an_exported_matcher_is_the_matcher(case: MatcherCase) -> None:
+    model = made(case)
+    match = traced(matcher_program(model, vocab=VOCAB, num_features=2)).module()
+    for right_lengths, left in zip(RIGHT_LENGTHS, texts_for("matcher"), strict=True):
+        right = texts(right_lengths, seed=len(right_lengths))
+        features = torch.arange(2.0 * len(right_lengths)).view(-1, 2)
+        tensors = {"left_ids": left.ids, "left_lengths": left.lengths, "features": features}
+        tensors |= {"right_ids": right.ids, "right_lengths": right.lengths}
+        with torch.no_grad():
+            found, wanted = match(tensors), model(left, right, features)
+            matrix = model.matrix(left, right)
+        torch.testing.assert_close(found["logits"], wanted, **EXACT)
+        torch.testing.assert_close(found["matrix"], matrix, **EXACT)
+
+
+@over([case for case in MATCHERS if case.stands_for_its_system])
+def test_an_onnx_file_is_the_matcher(case: MatcherCase, tmp_path: Path) -> None:
+    program = matcher_program(made(case), vocab=VOCAB, num_features=2)
+    assert write_program(program, tmp_path, FORMATS["onnx"]) < 1e-5
+
+
+def test_features_that_a_matcher_does_not_know_are_no_input() -> None:
+    program = matcher_program(convolutional("bcnn", num_features=0).eval(), vocab=9, num_features=0)
+    assert all("features" not in example for example in program.examples)
+    assert "features" not in program.module(program.examples[0])
 
 
 @over(TRANSLATORS)

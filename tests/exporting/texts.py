@@ -13,7 +13,7 @@ LENGTHS = [[9, 4, 0, 1], [1], [1, 1], [0, 0], [14, 3, 2, 1, 0, 9, 9]]
 """Batches and lengths other than those that programs are made with."""
 
 LONG = [40, 2]
-LIMITED = ("learned", "location")
+LIMITED = ("learned", "location", "matcher")
 """What the names of cases end in that take no text so long."""
 
 

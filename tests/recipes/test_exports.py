@@ -12,14 +12,18 @@ import pytest
 import torch
 
 import regard
+from regard.data.grades import Grades
 from regard.data.labels import Labels
+from regard.data.pair_features import PairFeatures, split_words
 from regard.exporting import ExportError
 from regard.recipes import exports
 from regard.recipes.classify.system import ClassificationSystem
 from regard.recipes.exports import export_run, export_system
+from regard.recipes.match.system import MatchingSystem
 from regard.recipes.translate.system import TranslationSystem
 from tests.conftest import ToyRun
 from tests.toy_language import WORDS
+from tests.toy_pairs import make_questions
 from tests.toy_reviews import make_reviews
 
 pytestmark = pytest.mark.compiled
@@ -62,6 +66,25 @@ CLASSIFIER = """
     print(json.dumps([classify(text) for text in texts]))
 """
 
+MATCHER = """
+    def match(left, right, features):
+        both = (tokenizer.encode(text, add_special_tokens=False).ids for text in (left, right))
+        ids = [each[: description["reading"]["max_len"]] for each in both]
+        inputs = {
+            "left_ids": [ids[0]],
+            "left_lengths": [len(ids[0])],
+            "right_ids": [ids[1]],
+            "right_lengths": [len(ids[1])],
+            "features": np.array([features], dtype=np.float32),
+        }
+        [[[logit]], [matrix]] = matcher.run(["logits", "matrix"], inputs)
+        return [1 / (1 + np.exp(-float(logit))), matrix.tolist()]
+
+    tokenizer = Tokenizer.from_file(description["tokenizer"])
+    matcher = InferenceSession(programs["matcher"]["file"])
+    print(json.dumps([match(*pair) for pair in texts]))
+"""
+
 BEGINNING = """
     import json, sys
 
@@ -77,7 +100,7 @@ BEGINNING = """
 """
 
 
-def run_elsewhere(program: str, folder: Path, texts: list[str]) -> Any:
+def run_elsewhere(program: str, folder: Path, texts: list[Any]) -> Any:
     """Run a program in a folder, in a process that knows neither PyTorch nor this package."""
     done = subprocess.run(
         [sys.executable, "-c", dedent(BEGINNING) + dedent(program)],
@@ -114,6 +137,26 @@ def test_a_stranger_classifies_as_the_run_does(toy_classifier: ToyRun, tmp_path:
     assert {probable["good"] > 0.5 for probable in found} == {True, False}
 
 
+def test_a_stranger_matches_as_the_run_does(toy_matcher: ToyRun, tmp_path: Path) -> None:
+    exported = export_run(toy_matcher.path, "onnx", tmp_path / "out")
+    files = ["export.json", "features.json", "matcher.onnx", "tokenizer.json"]
+    assert exported.files == files
+    system = regard.load(toy_matcher.path)
+    assert isinstance(system, MatchingSystem)
+    rows = make_questions(10, seed=5)
+    features = PairFeatures.load(tmp_path / "out" / "features.json")
+    given = [
+        (row.left, row.right, features.of(split_words(row.left), split_words(row.right)))
+        for row in rows
+    ]
+    found = run_elsewhere(MATCHER, tmp_path / "out", given)
+    for (probable, matrix), row in zip(found, rows, strict=True):
+        look = system.look(row.left, row.right)
+        assert probable == pytest.approx(look.match.probabilities["yes"], abs=1e-5)
+        torch.testing.assert_close(torch.tensor(matrix), look.matrix, rtol=0, atol=1e-5)
+    assert {probable > 0.5 for probable, _ in found} == {True, False}
+
+
 def test_reloaded_torch_files_give_what_the_run_gives(
     toy_classifier: ToyRun, tmp_path: Path
 ) -> None:
@@ -141,6 +184,10 @@ def test_what_logits_stand_for_is_said(labels: Labels, said: tuple[tuple[str, ..
     assert about["labels"] == labels.names
 
 
+def test_what_is_between_two_grades_is_said() -> None:
+    assert exports._logits(Grades(1, 5)) == {"grades": [1, 5], "activation": "sigmoid"}
+
+
 def test_a_failure_leaves_nothing(toy_run: ToyRun, tmp_path: Path) -> None:
     system = regard.load(toy_run.path)
     assert isinstance(system, TranslationSystem)
@@ -152,7 +199,7 @@ def test_a_failure_leaves_nothing(toy_run: ToyRun, tmp_path: Path) -> None:
 
 def test_a_system_without_programs_is_refused(tmp_path: Path) -> None:
     strange: Any = SimpleNamespace(model=torch.nn.Linear(1, 1))
-    with pytest.raises(ExportError, match=r"^a Linear cannot be exported; classifiers and trans"):
+    with pytest.raises(ExportError, match=r"^a Linear cannot be exported; classifiers, match"):
         export_system(strange, "torch", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 

@@ -11,14 +11,15 @@ __all__ = ["run"]
 DESCRIPTION = """Write what a run has learnt to files that other programs run, without Regard.
 
   regard export runs/ngram --to onnx
+  regard export runs/abcnn3 --to onnx
   regard export runs/subwords --to torch --output translator
   regard export runs/transformer --to ctranslate2
 
 To a new folder, RUN/onnx or RUN/torch unless --output names one, go the programs, the tokenizers
 and export.json, which says what each program takes and gives. A classifier is one program: ids and
-lengths of texts to logits. A translator is two: the encoder reads the source, the step reads the
-last word, predicts the next one and says where it looked. Texts may be of any number and length.
-What is written is run once, and compared with the run.
+lengths of texts to logits; so is a matcher, of two texts. A translator is two: the encoder reads
+the source, the step reads the last word, predicts the next one and says where it looked. Texts may
+be of any number and length. What is written is run once, and compared with the run.
 
 onnx: for ONNX Runtime and other engines (pip install 'regard[export]').
 ctranslate2: for CTranslate2, which translates fast on CPUs and GPUs; Transformers of plain parts.

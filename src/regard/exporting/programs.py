@@ -20,7 +20,7 @@ __all__ = [
 
 Tensors = dict[str, Tensor]
 
-SIZES = {"batch": (3, 4), "length": (5, 7), "written": (2, 6)}
+SIZES = {"batch": (3, 4), "length": (5, 7), "right_length": (6, 8), "written": (2, 6)}
 """The sizes of axes that may vary, in two examples: by them it is known which axes do."""
 
 
@@ -68,12 +68,12 @@ def require_evaluation(model: nn.Module) -> None:
         )
 
 
-def example_texts(vocab: int) -> tuple[Tokens, Tokens]:
-    """Draw texts of ids below `vocab`, of several lengths."""
+def example_texts(vocab: int, axis: str = "length") -> tuple[Tokens, Tokens]:
+    """Draw texts of ids below `vocab`, of several lengths, with as many positions as `axis` has."""
     generator = torch.Generator().manual_seed(0)
     first, second = (
         _text(batch, length, vocab, generator)
-        for batch, length in zip(SIZES["batch"], SIZES["length"], strict=True)
+        for batch, length in zip(SIZES["batch"], SIZES[axis], strict=True)
     )
     return first, second
 

@@ -109,7 +109,8 @@ class TransformerMatcher(nn.Module):
         (batch, left_len), right_len = left.ids.shape, right.ids.shape[1]
         # Where the batch is padded more than to the longest pair, rows are missing.
         num_rows = min(left_len, sequence.shape[1] - 1)
-        heads = self.encoder.last_weights(sequence, mask, rows=range(1, 1 + num_rows))
+        asked = 1 + torch.arange(num_rows, device=sequence.device)
+        heads = self.encoder.last_weights(sequence, mask, rows=asked)
         rows = F.pad(heads.float().mean(dim=1), (0, 0, 0, left_len - num_rows))
         lengths = _lengths(left)
         columns = lengths.unsqueeze(1) + 2 + torch.arange(right_len, device=lengths.device)

@@ -135,7 +135,7 @@ class TransformerEncoder(nn.Module):
         sequence: Float[Tensor, "batch length embed"],
         mask: Tensor | Window | None = None,
         *,
-        rows: Sequence[int],
+        rows: Sequence[int] | Tensor,
     ) -> Float[Tensor, "batch heads rows length"]:
         """Return how much some positions attend to each in the last layer."""
         *below, last = cast(list[EncoderLayer], list(self.layers))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import regard
-from regard.data.encoders import SentenceEncoder, TextEncoder
+from regard.data.encoders import Encoder, SentenceEncoder, TextEncoder
+from regard.data.grades import Grades
 from regard.data.labels import Labels
 from regard.data.tokenizers import SPECIALS, Tokenizer
 from regard.exporting import (
@@ -19,6 +20,7 @@ from regard.exporting import (
     Vocabularies,
     classifier_program,
     describe,
+    matcher_program,
     translator_programs,
     write_ctranslate2,
     write_program,
@@ -26,6 +28,7 @@ from regard.exporting import (
 from regard.exporting.ctranslate2 import difference
 from regard.files import making
 from regard.recipes.classify.system import ClassificationSystem
+from regard.recipes.match.system import MatchingSystem
 from regard.recipes.run import System, load
 from regard.recipes.translate.system import TranslationSystem
 
@@ -127,25 +130,42 @@ def _taken_apart(system: System, folder: Path) -> tuple[Sequence[Program], dict[
         return _of_classifier(system, folder)
     if isinstance(system, TranslationSystem):
         return _of_translator(system, folder)
+    if isinstance(system, MatchingSystem):
+        return _of_matcher(system, folder)
     raise ExportError(
-        f"a {type(system.model).__name__} cannot be exported; classifiers and translators can"
+        f"a {type(system.model).__name__} cannot be exported; "
+        "classifiers, matchers and translators can"
     )
 
 
 def _of_classifier(
     system: ClassificationSystem, folder: Path
 ) -> tuple[Sequence[Program], dict[str, Any]]:
-    encoder = system.encoder
-    if not isinstance(encoder, TextEncoder | SentenceEncoder):
-        raise ExportError(f"what a {type(encoder).__name__} does cannot be exported")
-    limits = {name: limit for name, limit in vars(encoder).items() if name != "tokenizer"}
+    encoder = _known(system.encoder)
     about = {
         "system": "classify",
         "logits": _logits(system.labels),
-        "tokenizer": _saved(encoder.tokenizer, folder, "tokenizer.json"),
-        "reading": {"sentences": isinstance(encoder, SentenceEncoder), **limits},
+        **_about_reading(encoder, folder),
     }
     return [classifier_program(system.model, vocab=encoder.tokenizer.vocab_size)], about
+
+
+def _of_matcher(system: MatchingSystem, folder: Path) -> tuple[Sequence[Program], dict[str, Any]]:
+    encoder, features = _known(system.encoder), system.features
+    about = {
+        "system": "match",
+        "logits": _logits(system.truth),
+        **_about_reading(encoder, folder),
+    }
+    if features is not None:
+        features.save(folder / "features.json")
+        about["features"] = "features.json"
+    program = matcher_program(
+        system.model,
+        vocab=encoder.tokenizer.vocab_size,
+        num_features=0 if features is None else len(features.names),
+    )
+    return [program], about
 
 
 def _of_translator(
@@ -166,8 +186,30 @@ def _about_translator(system: TranslationSystem, folder: Path) -> dict[str, Any]
     }
 
 
-def _logits(labels: Labels) -> dict[str, Any]:
-    """Say of which labels there are logits, and what makes probabilities of them."""
+def _known(encoder: Encoder) -> TextEncoder | SentenceEncoder:
+    """Return an encoder whose reading can be told.
+
+    Raises:
+        ExportError: it cannot.
+    """
+    if not isinstance(encoder, TextEncoder | SentenceEncoder):
+        raise ExportError(f"what a {type(encoder).__name__} does cannot be exported")
+    return encoder
+
+
+def _about_reading(encoder: TextEncoder | SentenceEncoder, folder: Path) -> dict[str, Any]:
+    """Save the tokenizer, and say how a text is read by it."""
+    limits = {name: limit for name, limit in vars(encoder).items() if name != "tokenizer"}
+    return {
+        "tokenizer": _saved(encoder.tokenizer, folder, "tokenizer.json"),
+        "reading": {"sentences": isinstance(encoder, SentenceEncoder), **limits},
+    }
+
+
+def _logits(labels: Labels | Grades) -> dict[str, Any]:
+    """Say of what there are logits, and what makes probabilities, or shares, of them."""
+    if isinstance(labels, Grades):
+        return {"grades": [labels.low, labels.high], "activation": "sigmoid"}
     independent = labels.several or labels.num_outputs == 1
     return {
         "labels": labels.names,
