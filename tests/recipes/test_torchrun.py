@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import pytest
 
 import regard
 from regard.training.run_directory import RunDirectory
-from tests import toy_reviews
+from tests import toy_pairs, toy_reviews
 from tests.toy_language import make_pairs, write_config, write_pairs
 
 
@@ -70,21 +71,44 @@ def test_two_processes_train_one_model(tmp_path: Path, config: Path) -> None:
     assert logged in done.stdout
 
 
-def test_two_processes_train_one_classifier(tmp_path: Path) -> None:
-    reviews = toy_reviews.write_reviews(tmp_path / "train.csv", toy_reviews.make_reviews(200))
-    config = toy_reviews.write_config(
-        tmp_path / "config.yaml",
+def classifier(folder: Path) -> Path:
+    """Return the settings of a recurrent classifier."""
+    reviews = toy_reviews.write_reviews(folder / "train.csv", toy_reviews.make_reviews(200))
+    return toy_reviews.write_config(
+        folder / "config.yaml",
         "recurrent",
         data={"train": reviews, "test": reviews},
         training={"epochs": 2, "devices": "auto"},
     )
-    words = ["train", "classify", "--config", str(config), "--run_directory", str(tmp_path / "run")]
+
+
+def matcher(folder: Path) -> Path:
+    """Return the settings of an ABCNN that ranks."""
+    pairs = toy_pairs.write_pairs(folder / "train.csv", toy_pairs.make_questions(50))
+    return toy_pairs.write_config(
+        folder / "config.yaml",
+        "abcnn3",
+        data={"train": pairs, "test": pairs, "group": "question"},
+        training={"epochs": 2, "devices": "auto"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "write", "learnt"),
+    [("classify", classifier, "texts"), ("match", matcher, "pairs")],
+    ids=["classifier", "matcher"],
+)
+def test_two_processes_train_one_reader(
+    tmp_path: Path, what: str, write: Callable[[Path], Path], learnt: str
+) -> None:
+    words = ["train", what, "--config", str(write(tmp_path))]
+    words += ["--run_directory", str(tmp_path / "run")]
     done = torchrun("tests.recipes.ranks", str(tmp_path), *words)
     assert done.returncode == 0, done.stderr
     told = [(tmp_path / rank).read_text("utf-8") for rank in ("0", "1")]
     assert told[0].startswith("2 ")
     assert told[0] == told[1]
-    assert done.stdout.count("texts to learn from") == 1
+    assert done.stdout.count(f"{learnt} to learn from") == 1
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text("utf-8"))
     # What was measured together is what one process measures alone.
     logged = f"epoch {metrics['best_epoch']}/2  validation loss {metrics['validation']['loss']:.3f}"
