@@ -199,12 +199,15 @@ class MatchBatch(NamedTuple):
     """Pairs of texts, what is known of each pair beside its words, and what is true of it.
 
     The target is the number of its class, or how far it is from the least grade to the greatest.
+    Where pairs are learnt with those they are ranked against, `group` is the number of theirs, from
+    0 upwards.
     """
 
     left: Tokens
     right: Tokens
     features: Float[Tensor, "batch features"]
     target: Int[Tensor, " batch"] | Float[Tensor, "batch 1"]
+    group: Int[Tensor, " batch"] | None = None
 
 
 @runtime_checkable

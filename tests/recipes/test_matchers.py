@@ -196,6 +196,25 @@ def test_a_figure_that_does_not_exist_cannot_choose(
     assert not (tmp_path / "run").exists()
 
 
+def test_ranked_pairs_are_learnt_in_groups_unless_each_for_itself(tmp_path: Path) -> None:
+    weights = {}
+    for loss in ("auto", "listwise", "pointwise"):
+        folder = tmp_path / loss
+        folder.mkdir()
+        changes = {"loss": loss, "epochs": 1}
+        data = {"group": "question"}
+        run = train(folder, "bcnn", make_questions(30), data=data, training=changes).run
+        weights[loss] = load_file(run.path / "model.safetensors")["output.weight"]
+    assert torch.equal(weights["auto"], weights["listwise"])
+    assert not torch.equal(weights["auto"], weights["pointwise"])
+
+
+def test_pairs_that_are_not_ranked_cannot_be_learnt_in_groups(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^training.loss listwise is of two classes, ranked by"):
+        train(tmp_path, "bcnn", make_questions(20), training={"loss": "listwise"})
+    assert not (tmp_path / "run").exists()
+
+
 def test_grades_cannot_be_balanced(tmp_path: Path) -> None:
     rows, data = graded(make_questions(20)), {"grades": (1.0, 5.0)}
     with pytest.raises(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from regard.data.encoding import pad
 from regard.interfaces import MatchBatch
-from regard.training.matching import MatchTraining
+from regard.training.matching import MatchTraining, listwise_loss
 from regard.training.matching_metrics import score_grades, score_matches
 from regard.training.settings import TrainingSettings
 
@@ -25,14 +25,16 @@ class Matcher(nn.Module):
         return self.weight * features
 
 
-def trained(features: list[list[float]], target: Any, **options: Any) -> tuple[float, float]:
+def trained(
+    features: list[list[float]], target: Any, group: Tensor | None = None, **options: Any
+) -> tuple[float, float]:
     """Return what is minimised of a batch, and what is validated."""
     module = MatchTraining(
         Matcher(), TrainingSettings(label_smoothing=0.0), num_batches=1, **options
     )
     module.log = lambda *args, **kept: None  # there is no trainer who would listen
     empty = pad([[]] * len(features))
-    batch = MatchBatch(empty, empty, torch.tensor(features), torch.tensor(target))
+    batch = MatchBatch(empty, empty, torch.tensor(features), torch.tensor(target), group)
     loss = module.training_step(batch, 0)
     module.validation_step(batch, 0)
     return loss.item(), module.validation_loss.compute().item()
@@ -87,3 +89,30 @@ def test_grades_go_with_the_true_ones() -> None:
 def test_what_does_not_vary_goes_with_nothing(found: list[float]) -> None:
     figures = score_grades(torch.tensor(found), torch.arange(len(found)) + 1.0)
     assert (figures["pearson"], figures["spearman"]) == (0.0, 0.0)
+
+
+def test_right_answers_are_to_be_the_most_probable_of_their_group() -> None:
+    logits = torch.tensor([1.0, -2.0, 0.5, 3.0, 3.0, 0.0])
+    target, group = torch.tensor([1, 0, 1, 0, 1, 0]), torch.tensor([0, 0, 0, 1, 1, 2])
+    first = torch.softmax(logits[:3], dim=0)
+    wanted = ((-first[0].log() - first[2].log()) / 2 + math.log(2)) / 2  # of the third, nothing
+    torch.testing.assert_close(listwise_loss(logits, target, group), wanted)
+    order = torch.tensor([5, 2, 0, 4, 1, 3])
+    torch.testing.assert_close(listwise_loss(logits[order], target[order], group[order]), wanted)
+
+
+def test_groups_without_a_right_answer_teach_no_ranking() -> None:
+    logits = torch.tensor([1.0, 2.0], requires_grad=True)
+    loss = listwise_loss(logits, torch.tensor([0, 0]), torch.tensor([0, 0]))
+    loss.backward()
+    assert loss.item() == 0
+    assert logits.grad is not None
+    assert logits.grad.tolist() == [0, 0]
+
+
+def test_ranked_pairs_are_learnt_for_themselves_too() -> None:
+    features, target = [[0.0], [math.log(3)]], [0, 1]
+    alone, validated = trained(features, target)
+    ranked, also_validated = trained(features, target, group=torch.tensor([0, 0]))
+    assert ranked == pytest.approx(alone + math.log(4 / 3), abs=1e-6)
+    assert also_validated == validated

@@ -1,6 +1,8 @@
 """Pairs of texts that have something to do with each other, as ids, and the batches of them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -12,7 +14,15 @@ from regard.data.labels import Labels
 from regard.data.pair_features import PairFeatures, split_words
 from regard.interfaces import MatchBatch, Matched
 
-__all__ = ["EncodedMatched", "collate_matched", "encode_matched", "pair_lengths"]
+__all__ = [
+    "EncodedMatched",
+    "collate_groups",
+    "collate_matched",
+    "encode_matched",
+    "group_lengths",
+    "in_groups",
+    "pair_lengths",
+]
 
 
 class EncodedMatched(NamedTuple):
@@ -52,6 +62,37 @@ def collate_matched(examples: Iterable[EncodedMatched]) -> MatchBatch:
     """Make a batch of encoded pairs; without features, theirs has no columns."""
     lefts, rights, features, targets = zip(*examples, strict=True)
     return MatchBatch(pad(lefts), pad(rights), torch.tensor(features), torch.tensor(targets))
+
+
+def collate_groups(groups: Iterable[Sequence[EncodedMatched]]) -> MatchBatch:
+    """Make a batch of whole groups, which says which pair belongs to which."""
+    groups = list(groups)
+    numbers = [number for number, group in enumerate(groups) for _ in group]
+    batch = collate_matched(chain.from_iterable(groups))
+    return batch._replace(group=torch.tensor(numbers))
+
+
+def in_groups(
+    pairs: Sequence[EncodedMatched], groups: Sequence[str], *, max_tokens: int
+) -> list[list[EncodedMatched]]:
+    """Put the pairs of a group together, groups in the order of their first pairs.
+
+    A group that has more than `max_tokens` ids, padding counted, is divided; with 0, none is.
+    """
+    together = defaultdict[str, list[EncodedMatched]](list)
+    for pair, group in zip(pairs, groups, strict=True):
+        together[group].append(pair)
+    divided = []
+    for members in together.values():
+        longest = max(pair_lengths(members))
+        size = max(1, max_tokens // longest) if max_tokens and longest else len(members)
+        divided += [members[first : first + size] for first in range(0, len(members), size)]
+    return divided
+
+
+def group_lengths(groups: Iterable[Sequence[EncodedMatched]]) -> list[int]:
+    """Return how many ids the pairs of each group have, padded to the longest."""
+    return [len(group) * max(pair_lengths(group)) for group in groups]
 
 
 def pair_lengths(examples: Iterable[EncodedMatched]) -> list[int]:

@@ -229,6 +229,8 @@ class MatchTrainingSettings(TrainingSettings):
         select: the validation figure that chooses the best epoch: map and mrr of rankings, f1 of
             two classes, pearson and spearman of grades; auto takes map, accuracy or pearson.
         balanced: pairs of rare classes count more, so that all classes count the same.
+        loss: learn each pair for itself (pointwise), or also which of a group are the right answers
+            (listwise), whole groups a batch; auto does so where pairs are ranked by their groups.
     """
 
     epochs: int = 10
@@ -240,6 +242,7 @@ class MatchTrainingSettings(TrainingSettings):
         "auto", "accuracy", "f1", "macro_f1", "map", "mrr", "pearson", "spearman", "loss"
     ] = "auto"
     balanced: bool = False
+    loss: Literal["auto", "pointwise", "listwise"] = "auto"
 
 
 @dataclass(frozen=True)

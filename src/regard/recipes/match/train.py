@@ -7,17 +7,23 @@ from typing import Any, NamedTuple
 import lightning.pytorch as lightning
 import torch
 from jaxtyping import Float
+from lightning.pytorch import Trainer
 from torch import Tensor
 
+from regard.data.batching import BatchLoader
 from regard.data.files import DataError
 from regard.data.grades import Grades
 from regard.data.labels import Labels
 from regard.data.matched_encoding import (
     EncodedMatched,
+    collate_groups,
     collate_matched,
+    group_lengths,
+    in_groups,
     pair_lengths,
 )
 from regard.data.matched_splits import MatchedSplits
+from regard.interfaces import MatchBatch
 from regard.recipes.alone import Begin, alone_in
 from regard.recipes.fitting import (
     Report,
@@ -85,16 +91,10 @@ def _train(
     clock = Clock()
     watcher = ValidationMatcher(system, *encoded["validation"], report)
     trainer = make_trainer(chosen, run, [clock, FiniteLoss(), watcher])
-    train, validation = (
-        make_loader(
-            encoded[split].pairs,
-            pair_lengths(encoded[split].pairs),
-            collate_matched,
-            settings.training,
-            trainer,
-            seed,
-        )
-        for split, seed in (("train", settings.training.seed), ("validation", None))
+    train = _learnt_from(settings, system, encoded["train"], trainer)
+    pairs = encoded["validation"].pairs
+    validation = make_loader(
+        pairs, pair_lengths(pairs), collate_matched, settings.training, trainer, None
     )
     module = MatchTraining(
         system.model,
@@ -169,6 +169,30 @@ def _what(truth: Labels | Grades) -> str:
     if isinstance(truth, Grades):
         return f"grades {truth.low:g} to {truth.high:g}"
     return f"{len(truth.names):,} classes"
+
+
+def _learnt_from(
+    settings: MatchSettings, system: MatchingSystem, learnt: LabelledPairs, trainer: Trainer
+) -> BatchLoader[Any, MatchBatch]:
+    """Return batches of pairs, or of whole groups where right answers are learnt among wrong ones.
+
+    Raises:
+        DataError: there are no groups.
+    """
+    training = settings.training
+    ranked = "map" in figure_names(system, ranked=any(learnt.groups))
+    if training.loss == "listwise" and not ranked:
+        raise DataError("training.loss listwise is of two classes, ranked by data.group")
+    if not ranked or training.loss == "pointwise":
+        lengths = pair_lengths(learnt.pairs)
+        return make_loader(learnt.pairs, lengths, collate_matched, training, trainer, training.seed)
+    groups = in_groups(learnt.pairs, learnt.groups, max_tokens=training.max_tokens)
+    # A batch is to have as many pairs as otherwise, all in all.
+    at_once = max(1, training.max_sentences * len(groups) // len(learnt.pairs))
+    by_groups = dataclasses.replace(training, max_sentences=at_once)
+    return make_loader(
+        groups, group_lengths(groups), collate_groups, by_groups, trainer, training.seed
+    )
 
 
 def _select(
