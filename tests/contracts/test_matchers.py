@@ -280,7 +280,7 @@ def test_published_sizes() -> None:
     sizes = {"vocab": 10_000, "num_outputs": 1}
     assert size(ConvolutionalMatcher(**sizes)) == 1_020_055
     assert size(AttentiveMatcher(**sizes)) == 2_202_851
-    assert size(CompareAggregateMatcher(**sizes)) == 1_160_502
+    assert size(CompareAggregateMatcher(**sizes)) == 1_160_702
     assert size(TransformerMatcher(**sizes)) == 1_677_441
 
 

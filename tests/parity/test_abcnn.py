@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from regard.functional.matching import match, total_average, window_average
+from regard.functional.matching import match, similarities, total_average, window_average
 from regard.functional.scores import cosine, distance
 from regard.nn import AttentionMaps, ColumnWeights, DotScore, PairConvolution
 from tests.drawing import draws
@@ -130,6 +130,26 @@ def test_averages_are_those_of_loops() -> None:
         found = window_average(columns, 2, weights)[row, 1]
         first, second = weights[row, 1] * columns[row, 1], weights[row, 2] * columns[row, 2]
         torch.testing.assert_close(found, first + second)
+
+
+def test_vectors_are_alike_by_their_angle_and_their_distance() -> None:
+    left, right = draws()(2, 4, WIDTH), draws(1)(2, 4, WIDTH)
+    found = similarities(left, right)
+    for row, at in ((0, 0), (1, 3)):
+        one, other = left[row, at], right[row, at]
+        cosine = (one @ other) / ((one @ one) * (other @ other)).sqrt()
+        closeness = 1 / (1 + ((one - other) ** 2).sum().sqrt())
+        torch.testing.assert_close(found[row, at], torch.stack([cosine, closeness]))
+
+
+def test_the_gradients_of_vectors_alike_and_of_none_are_finite() -> None:
+    left = torch.tensor([[1.0, 2.0], [0.0, 0.0], [0.0, 0.0]], requires_grad=True)
+    right = torch.tensor([[1.0, 2.0], [1.0, 0.0], [0.0, 0.0]])
+    found = similarities(left, right)
+    torch.testing.assert_close(found, torch.tensor([[1.0, 1.0], [0.0, 0.5], [0.0, 1.0]]))
+    (gradient,) = torch.autograd.grad(found.sum(), left)
+    assert gradient.abs().max() < 2
+    assert gradient[0].abs().max() < 1e-6
 
 
 def test_masked_positions_do_not_match(texts: tuple[Tensor, Tensor]) -> None:

@@ -234,10 +234,17 @@ def test_compare_aggregate_matcher_compares_word_by_word() -> None:
         torch.testing.assert_close(of_row, weights.float(), rtol=0, atol=1e-6)
 
 
+def seen(one: Tensor, other: Tensor) -> list[Tensor]:
+    """Return what is seen of a word and what it found."""
+    cosine = one @ other / (one @ one).sqrt() / (other @ other).sqrt()
+    closeness = 1 / (1 + ((one - other) ** 2).sum().sqrt())
+    return [one, other, (one - other) ** 2, one * other, torch.stack([cosine, closeness])]
+
+
 def aggregated(model: CompareAggregateMatcher, words: Tensor, found: Tensor) -> Tensor:
     """Compare, convolve n-gram by n-gram, and pool."""
     compared = [
-        torch.relu(model.comparison(torch.cat([one, other, (one - other) ** 2, one * other])))
+        torch.relu(model.comparison(torch.cat(seen(one, other))))
         for one, other in zip(words, found, strict=True)
     ]
     columns = []

@@ -5,13 +5,14 @@ Nothing here is normalised: a position counts as much as it matches the other te
 
 from collections.abc import Callable
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from regard.functional import scores
 from regard.functional.precision import at_least_float32
 
-__all__ = ["match", "total_average", "window_average"]
+__all__ = ["match", "similarities", "total_average", "window_average"]
 
 
 def match(
@@ -112,3 +113,28 @@ def total_average(
     # Guarded before the division: where there is nothing, its gradient would be no number.
     shares = counted / total.masked_fill(total == 0, 1)
     return (shares.unsqueeze(-2) @ wide).squeeze(-2).to(columns.dtype)
+
+
+def similarities(
+    left: Float[Tensor, "*batch width"], right: Float[Tensor, "*batch width"]
+) -> Float[Tensor, "*batch 2"]:
+    r"""Say how alike two vectors are, in two ways, in at least float32.
+
+    $$\left[\cos(l, r); \frac{1}{1 + \lVert l - r \rVert}\right]$$
+
+    With a vector of 0 the cosine is 0, and so is its gradient; at distance 0 that of the closeness
+    is.
+
+    Source: Yin et al. 2016 (ABCNN), section 6, what the output layer is told of each level.
+    Cost: width operations.
+
+    >>> import torch
+    >>> similarities(torch.tensor([3.0, 0.0]), torch.tensor([0.0, 4.0]))
+    tensor([0.0000, 0.1667])
+    """
+    left, right = at_least_float32(left), at_least_float32(right)
+    # Masked, because a vector of 0 has no direction, and its gradient would be none.
+    nothing = (left == 0).all(dim=-1, keepdim=True) | (right == 0).all(dim=-1, keepdim=True)
+    cosine = (scores.unit(left) * scores.unit(right)).sum(dim=-1, keepdim=True)
+    distance = torch.linalg.vector_norm(left - right, dim=-1, keepdim=True)
+    return torch.cat([cosine.masked_fill(nothing, 0), 1 / (1 + distance)], dim=-1)

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from regard.functional import masks
+from regard.functional.matching import similarities
 from regard.functional.normalizers import softmax
 from regard.interfaces import Normalizer, Tokens
 from regard.nn.attention import Attention
@@ -26,7 +27,8 @@ class CompareAggregateMatcher(nn.Module):
     r"""Let each word find its like in the other text, compare the two, and convolve what is found.
 
     $$a' = \operatorname{attention}(a, b, b), \quad
-    v = \operatorname{relu}(W [a; a'; (a - a')^2; a \odot a'] + c)$$
+    v = \operatorname{relu}(W [a; a'; (a - a')^2; a \odot a'; s] + c), \quad
+    s = \left[\cos(a, a'); \frac{1}{1 + \lVert a - a' \rVert}\right]$$
     $$l = [\operatorname{mean} \operatorname{conv} v; \max \operatorname{conv} v], \quad
     \operatorname{logits} = W_2 \tanh(W_1 [l; r; f])$$
 
@@ -49,8 +51,9 @@ class CompareAggregateMatcher(nn.Module):
     Source: Wang & Jiang 2017, section 2: the attention and eq. 2, the comparison SubMult, the
     aggregation.
     Differs: words are not gated before they ask, both texts are read, not the answer alone, their
-    averages are pooled besides their maxima, and the comparison sees the words themselves too. With
-    a vocabulary of 10,000 words, one output and all else as it is there are 1,160,502 parameters.
+    averages are pooled besides their maxima, and the comparison sees the words themselves too, and
+    how alike they are (`s`). With a vocabulary of 10,000 words, one output and all else as it is
+    there are 1,160,702 parameters.
     Cost: linear in the lengths, but for the attention: twice that of left x right.
 
     >>> matcher = CompareAggregateMatcher(vocab=9, num_outputs=3)
@@ -75,7 +78,7 @@ class CompareAggregateMatcher(nn.Module):
         super().__init__()
         self.embedding = word_embedding(vocab, embed_dim)
         self.attention = Attention(CosineScore() if score is None else score, normalizer)
-        self.comparison = nn.Linear(4 * embed_dim, hidden_dim)
+        self.comparison = nn.Linear(4 * embed_dim + 2, hidden_dim)
         self.aggregation = NgramConvolutions(hidden_dim, hidden_dim, widths)
         pooled_dim = self.aggregation.output_dim
         self.poolings = nn.ModuleList([MeanPooling(pooled_dim), MaxPooling(pooled_dim)])
@@ -128,8 +131,11 @@ class CompareAggregateMatcher(nn.Module):
         lengths: Int[Tensor, " batch"],
     ) -> Float[Tensor, "batch pooled"]:
         """Compare a text's words with what they found, convolve that, and pool."""
-        compared = torch.cat([words, found, (words - found).square(), words * found], dim=-1)
-        projected = torch.relu(self.comparison(self.dropout(compared)))
+        seen = torch.cat([words, found, (words - found).square(), words * found], dim=-1)
+        compared = torch.cat(
+            [self.dropout(seen), similarities(words, found).to(seen.dtype)], dim=-1
+        )
+        projected = torch.relu(self.comparison(compared))
         convolved = self.aggregation(projected, lengths)
         return torch.cat([pooling(convolved, lengths) for pooling in self.poolings], dim=-1)
 

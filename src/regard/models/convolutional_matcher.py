@@ -11,9 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from regard.functional import masks
-from regard.functional.matching import match, total_average, window_average
+from regard.functional.matching import match, similarities, total_average, window_average
 from regard.functional.precision import at_least_float32
-from regard.functional.scores import distance, unit
 from regard.interfaces import Tokens
 from regard.nn.abcnn import AttentionMaps, ColumnWeights, PairConvolution, both_real
 from regard.nn.dropout import Dropout
@@ -231,19 +230,10 @@ class ConvolutionalMatcher(nn.Module):
     ) -> Float[Tensor, "batch told"]:
         """Return what a level tells of each pair, in at least float32."""
         left, right = at_least_float32(left), at_least_float32(right)
-        closeness = distance(left.unsqueeze(1), right.unsqueeze(1)).squeeze(1)
-        told = [_cosine(left, right), closeness]
+        told = [similarities(left, right)]
         if self.compares_vectors:
             told += [left, right, (left - right).abs(), left * right]
         return torch.cat(told, dim=-1)
-
-
-def _cosine(
-    left: Float[Tensor, "batch width"], right: Float[Tensor, "batch width"]
-) -> Float[Tensor, "batch 1"]:
-    """Return the cosine of each pair; with a vector of 0 it is 0, and so is its gradient."""
-    nothing = (left == 0).all(dim=-1, keepdim=True) | (right == 0).all(dim=-1, keepdim=True)
-    return (unit(left) * unit(right)).sum(dim=-1, keepdim=True).masked_fill(nothing, 0)
 
 
 def _of_positions(
