@@ -82,7 +82,8 @@ class UsualTransformer(nn.Module):
                 (self.target_embedding, target),
             )
         ]
-        causal = nn.Transformer.generate_square_subsequent_mask(target.shape[1])
+        length = target.shape[1]
+        causal = torch.ones(length, length, dtype=torch.bool).triu(1)  # what may not be seen
         decoded = self.transformer(
             *embedded,
             tgt_mask=causal,

@@ -177,8 +177,12 @@ def test_pretrained_vectors_are_begun_with(tmp_path: Path) -> None:
         torch.testing.assert_close(
             embedding[known[word]], torch.full((16,), at + 0.5), rtol=0, atol=1e-6
         )
-    assert embedding[known["awful"]].std() > 0.01
     assert not embedding[0].any()
+    # Other words are as large as those with a vector, which are 0.5 and 1.5 throughout.
+    others = [row for token, row in known.items() if token not in ("wonderful", "film")]
+    size = embedding[others].square().mean().sqrt().item()
+    assert size == pytest.approx(((0.5**2 + 1.5**2) / 2) ** 0.5, rel=1e-5)
+    assert embedding[known["awful"]].std() > 0.1
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,10 @@ __all__ = ["use_vectors"]
 def use_vectors(model: nn.Module, path: Path, tokenizer: Tokenizer) -> int:
     """Begin with pretrained word vectors; return for how many words there are some.
 
+    Those of all other words are made as large: of the same root mean square.
+
+    Source: Kim 2014, section 4.1 (the same variance).
+
     Raises:
         DataError: the file cannot be used.
         ValueError: the model has no word embeddings, or of another width.
@@ -29,5 +33,10 @@ def use_vectors(model: nn.Module, path: Path, tokenizer: Tokenizer) -> int:
             f"{embedding.embedding_dim}"
         )
     with torch.no_grad():
-        embedding.weight[vectors.is_found] = vectors.rows[vectors.is_found]
+        found = vectors.rows[vectors.is_found]
+        others = embedding.weight[~vectors.is_found]
+        # Padding stays 0.
+        as_large = found.square().mean().sqrt() / others.square().mean().sqrt()
+        embedding.weight[~vectors.is_found] = others * as_large
+        embedding.weight[vectors.is_found] = found
     return int(vectors.is_found.sum())
