@@ -77,9 +77,10 @@ MATCHERS = [
         for id_, kind, turns, options in (
             ("bcnn", "bcnn", True, {}),
             ("abcnn1", "abcnn1", True, {}),
-            ("abcnn2", "abcnn2", True, {"compares": "vectors"}),
+            ("abcnn2", "abcnn2", True, {"comparison": layers.VectorComparison, "hidden_dim": 5}),
             ("abcnn3", "abcnn3", True, {}),
             ("words", "abcnn2", True, {"window": 1}),
+            ("coverage", "abcnn3", True, {"comparison": layers.CoverageComparison}),
             ("bilinear", "abcnn3", False, {"score": lambda n: layers.BilinearScore(n, n)}),
         )
     ),

@@ -30,7 +30,31 @@ def _read_convolved(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
     return torch.cat([left.sum(dim=1), right.sum(dim=1), *averages], dim=-1)
 
 
+def _read_compared(layer: Any, sequence: Tensor, lengths: Tensor) -> Tensor:
+    """Return what is told of a text and of the same text, its vectors turned round."""
+    averages = layers.MeanPooling(WIDTH)(sequence, lengths)
+    told: Tensor = layer(
+        (averages, averages.flip(-1)), (sequence, sequence.flip(-1)), (lengths, lengths)
+    )
+    return told
+
+
 PAIR_LAYERS = [
+    *(
+        LayerCase(
+            make.__name__,
+            lambda make=make: make(WIDTH),
+            _read_compared,
+            attends=False,
+            learns=False,  # at first all positions count the same
+            of_nothing=lambda layer: torch.tensor([0.0, 1] + [0] * (layer.output_dim - 2)),
+        )
+        for make in (
+            layers.SimilarityComparison,
+            layers.VectorComparison,
+            layers.CoverageComparison,
+        )
+    ),
     LayerCase(
         "WideConvolution",
         lambda: layers.WideConvolution(WIDTH, 3, 2),

@@ -16,7 +16,14 @@ from regard.models import (
     ConvolutionalMatcher,
     TransformerMatcher,
 )
-from regard.nn import AttentionMaps, PairConvolution
+from regard.nn import (
+    AttentionMaps,
+    BilinearScore,
+    CoverageComparison,
+    PairConvolution,
+    SimilarityComparison,
+    VectorComparison,
+)
 from tests.cases import MAX_LEN, over
 from tests.drawing import draws
 from tests.matcher_cases import MATCHERS, SIZES, MatcherCase, convolutional, pairs
@@ -228,17 +235,40 @@ def test_exported_matchers_are_the_matchers(case: MatcherCase) -> None:
         torch.testing.assert_close(exported(*given), matching(*given), rtol=1e-5, atol=1e-6)
 
 
+@over(MATCHERS)
+def test_every_parameter_is_learnt(case: MatcherCase) -> None:
+    # One that nothing is made of would also stop processes that train together.
+    model = case.make().double()
+    logits = model(*texts(), known(torch.float64))
+    found = torch.autograd.grad(logits.square().sum(), list(model.parameters()), allow_unused=True)
+    names = [name for name, _ in model.named_parameters()]
+    unused = [name for name, grad in zip(names, found, strict=True) if grad is None]
+    assert not unused
+
+
+@pytest.mark.parametrize("num_blocks", [1, 2])
+def test_columns_that_count_change_what_is_said(num_blocks: int) -> None:
+    left, right, features = *texts(), known()
+    model = convolutional("abcnn2", num_blocks=num_blocks, score=lambda n: BilinearScore(n, n))
+    for block in model.blocks:
+        before = model(left, right, features)
+        nn.init.normal_(block.weighs.score.learnt)
+        assert not torch.allclose(model(left, right, features)[0], before[0], atol=1e-5)
+
+
 def test_only_vectors_tell_left_from_right() -> None:
     left, right, features = *texts(), known()
     model = convolutional("bcnn")
     torch.testing.assert_close(model(left, right, features), model(right, left, features))
-    of_vectors = convolutional("bcnn", compares="vectors")
+    of_vectors = convolutional("bcnn", comparison=VectorComparison)
     there, back = of_vectors(left, right, features), of_vectors(right, left, features)
     assert not torch.allclose(there[0], back[0], atol=1e-4)
 
 
-def test_a_text_that_is_nothing_on_average_has_no_angle() -> None:
-    model, (left, right) = convolutional("abcnn3").double(), texts()
+@pytest.mark.parametrize("comparison", [SimilarityComparison, CoverageComparison])
+def test_a_text_that_is_nothing_on_average_has_no_angle(comparison: Any) -> None:
+    model = convolutional("abcnn3", comparison=comparison).double()
+    left, right = texts()
     with torch.no_grad():
         model.embedding.weight[4] = 0
     left.ids[left.ids > 0] = 4
@@ -290,9 +320,6 @@ def test_unknown_names_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     message = "kind must be one of bcnn, abcnn1, abcnn2, abcnn3; got 'abcnn4'"
     with pytest.raises(ValueError, match=message):
         convolutional("abcnn4")
-    message = "compares must be one of similarities, vectors; got 'angles'"
-    with pytest.raises(ValueError, match=message):
-        convolutional("bcnn", compares="angles")
 
 
 @pytest.mark.parametrize(

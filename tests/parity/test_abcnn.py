@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from regard.functional.matching import match, similarities, total_average, window_average
+from regard.functional.matching import coverage, match, similarities, total_average, window_average
 from regard.functional.scores import cosine, distance
 from regard.nn import AttentionMaps, ColumnWeights, DotScore, PairConvolution
 from tests.drawing import draws
@@ -93,7 +93,9 @@ def test_a_block_is_its_equations(texts: tuple[Tensor, Tensor], before: bool, af
                 windows[side][row, :length], pooled(columns[side], counted[side])
             )
             assert windows[side][row, length:].abs().sum() == 0
-            torch.testing.assert_close(averages[side][row], columns[side].mean(0))
+            weights = torch.ones(len(columns[side])) if counted[side] is None else counted[side]
+            wanted = (weights.unsqueeze(1) * columns[side]).sum(0) / weights.sum()
+            torch.testing.assert_close(averages[side][row], wanted)
 
 
 def test_texts_in_swapped_order_have_the_transposed_matrix(texts: tuple[Tensor, Tensor]) -> None:
@@ -140,6 +142,32 @@ def test_vectors_are_alike_by_their_angle_and_their_distance() -> None:
         cosine = (one @ other) / ((one @ one) * (other @ other)).sqrt()
         closeness = 1 / (1 + ((one - other) ** 2).sum().sqrt())
         torch.testing.assert_close(found[row, at], torch.stack([cosine, closeness]))
+
+
+def test_coverage_is_that_of_loops() -> None:
+    left, right = draws()(2, 3, WIDTH), draws(1)(2, 4, WIDTH)
+    weights = draws(2)(2, 3).abs()
+    mask = torch.ones(2, 3, 4, dtype=torch.bool)
+    mask[0, :, 3] = False
+    mask[1, 2] = False
+    weights[1, 2] = 0
+    found = coverage(left, right, mask, weights)
+    for row, (num_left, num_right) in enumerate([(3, 3), (2, 4)]):
+        covered = missing = torch.zeros((), dtype=torch.double)
+        for i in range(num_left):
+            one = left[row, i] / left[row, i].norm()
+            best = max(one @ right[row, j] / right[row, j].norm() for j in range(num_right))
+            covered = covered + weights[row, i] * best
+            missing = missing + weights[row, i] * (1 - best)
+        wanted = torch.stack([covered / weights[row, :num_left].sum(), missing])
+        torch.testing.assert_close(found[row], wanted)
+
+
+def test_nothing_is_covered_by_an_empty_text() -> None:
+    found = coverage(torch.ones(3, 2), torch.zeros(0, 2), torch.ones(3, 0).bool(), torch.ones(3))
+    assert found.tolist() == [0, 3]
+    found = coverage(torch.zeros(0, 2), torch.ones(3, 2), torch.ones(0, 3).bool(), torch.ones(0))
+    assert found.tolist() == [0, 0]
 
 
 def test_the_gradients_of_vectors_alike_and_of_none_are_finite() -> None:

@@ -14,7 +14,15 @@ from regard.models import (
     ConvolutionalMatcher,
     TransformerMatcher,
 )
-from regard.nn import AttentionMaps, DotScore, PairConvolution, RecurrentEncoder, RecurrentLayers
+from regard.nn import (
+    AttentionMaps,
+    DotScore,
+    PairConvolution,
+    RecurrentEncoder,
+    RecurrentLayers,
+    SimilarityComparison,
+    VectorComparison,
+)
 from tests.drawing import draws
 from tests.matcher_cases import SIZES, attentive, compare_aggregate, convolutional, pairs
 
@@ -93,9 +101,17 @@ def windows(columns: Array, weights: Array | None) -> Array:
     return pooled
 
 
-def told(left: Array, right: Array, *, vectors: bool) -> Array:
+def average(columns: Array, weights: Array | None = None) -> Array:
+    """Return all-ap, by the columns' weights."""
+    weights = np.ones(len(columns)) if weights is None else weights
+    found = np.zeros(columns.shape[1])
+    for column, weight in zip(columns, weights, strict=True):
+        found += weight * column / weights.sum()
+    return found
+
+
+def told(one: Array, other: Array, *, vectors: bool) -> Array:
     """Compare what two texts are on average."""
-    one, other = sum(left) / len(left), sum(right) / len(right)
     cosine = one @ other / (one @ one) ** 0.5 / (other @ other) ** 0.5
     closeness = 1 / (1 + ((one - other) @ (one - other)) ** 0.5)
     found = [[cosine, closeness]]
@@ -107,25 +123,30 @@ def told(left: Array, right: Array, *, vectors: bool) -> Array:
 def logits_of(model: ConvolutionalMatcher, pair: Row, features: Array, *, vectors: bool) -> Array:
     embedding = array(model.embedding.weight)
     left, right = embedding[pair[0]], embedding[pair[1]]
-    levels = [told(left, right, vectors=vectors)]
+    levels = [told(average(left), average(right), vectors=vectors)]
     for block in model.blocks:
         if block.maps is not None:
             left, right = beside_maps(block.maps, left, right)
         left, right = convolved(block, left), convolved(block, right)
-        levels.append(told(left, right, vectors=vectors))
         of_left = of_right = None
         if block.weighs is not None:
             matrix = matched(left, right)
             of_left, of_right = matrix.sum(axis=1), matrix.sum(axis=0)
+        levels.append(told(average(left, of_left), average(right, of_right), vectors=vectors))
         left, right = windows(left, of_left), windows(right, of_right)
-    weight, bias = array(model.output.weight), array(model.output.bias)
-    return weight @ np.concatenate([*levels, features]) + bias
+    found = np.concatenate([*levels, features])
+    if model.hidden is not None:
+        found = np.tanh(array(model.hidden.weight) @ found + array(model.hidden.bias))
+    return array(model.output.weight) @ found + array(model.output.bias)
 
 
 @pytest.mark.parametrize("compares", ["similarities", "vectors"])
 @pytest.mark.parametrize("kind", ["bcnn", "abcnn1", "abcnn2", "abcnn3"])
 def test_convolutional_matchers_are_those_of_the_paper(kind: str, compares: str) -> None:
-    model, (left, right) = convolutional(kind, compares=compares).double(), texts()
+    comparison = {"similarities": SimilarityComparison, "vectors": VectorComparison}[compares]
+    hidden_dim = 5 if compares == "vectors" else None
+    model = convolutional(kind, comparison=comparison, hidden_dim=hidden_dim).double()
+    left, right = texts()
     assert len(model.blocks) == 2
     found = array(model(left, right, known()))
     for row, pair in enumerate(rows(left, right)):

@@ -10,9 +10,10 @@ from safetensors.torch import load_file
 
 import regard
 from regard.data.files import DataError
-from regard.data.matched import read_matched
+from regard.data.matched import MatchedText, read_matched
 from regard.interfaces import Matched
 from regard.recipes.match.figures import evaluate_rows
+from regard.recipes.match.parts import learn_parts
 from regard.recipes.match.settings import MATCHERS, RECIPES, MatchSettings
 from regard.recipes.match.system import MatchingSystem
 from regard.recipes.match.train import train_matcher
@@ -58,7 +59,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """Train each recipe to rank candidates, one of them with features, one with another score."""
     changes: dict[str, dict[str, dict[str, Any]]] = {
         "bcnn": {"data": {"features": True}},
-        "abcnn2": {"model": {"score": "bilinear", "compares": "vectors"}},
+        "abcnn2": {"model": {"score": "bilinear", "compares": "vectors", "hidden_dim": 0}},
         "transformer": {"training": {"learning_rate": 0.01, "epochs": 16}},
     }
     chosen = changes.get(request.param, {})
@@ -75,7 +76,10 @@ def test_every_recipe_learns_to_rank(trained: Trained) -> None:
         assert trained.metrics[split]["map"] >= 75, split
         assert trained.metrics[split]["questions"] == {"validation": 20, "test": 100}[split]
     first, *epochs = trained.reported
-    assert first.startswith("320 pairs to learn from, 80 to choose by, 400 to judge by; 2 classes;")
+    assert first.startswith(
+        "320 pairs to learn from, 80 to choose by, 400 to judge by; 2 classes, "
+    )
+    assert "'yes' is right; vocabulary of " in first
     num_epochs = trained.settings.training.epochs
     assert [line.split()[1] for line in epochs] == [
         f"{epoch}/{num_epochs}" for epoch in range(1, num_epochs + 1)
@@ -230,3 +234,69 @@ def test_what_is_ranked_is_of_two_classes(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="what is ranked by its group is of two classes; there are"):
         train(tmp_path, "bcnn", rows, data={"group": "question"})
     assert not (tmp_path / "run").exists()
+
+
+def test_the_positive_class_can_be_said(tmp_path: Path) -> None:
+    rows = [
+        row._replace(label={"yes": "match", "no": "other"}[row.label]) for row in make_questions(40)
+    ]
+    data = {"group": "question", "positive": "match"}
+    trained = train(tmp_path, "compare_aggregate", rows, data=data)
+    assert "2 classes, 'match' is right;" in trained.reported[0]
+    system = load_as(MatchingSystem, trained.run.path)
+    [match] = system.match([("question 1 : the cat ?", "the cat , garden .")])
+    assert match.score == match.probabilities["match"]
+    assert list(match.probabilities) == ["other", "match"]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"positive": "maybe"}, "data.positive is one of two classes; 'maybe' is not: no, yes"),
+        ({"grades": (1.0, 5.0), "group": "question"}, "data.group are of classes; these pairs ha"),
+    ],
+)
+def test_what_does_not_go_with_the_labels_is_refused(
+    data: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    rows = graded(make_questions(20)) if "grades" in data else make_questions(20)
+    rows = [row._replace(group="a") for row in rows]
+    with pytest.raises(DataError, match=message):
+        train(tmp_path, "bcnn", rows, data=data)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_validation_set_without_a_right_answer_cannot_choose_by_rankings(tmp_path: Path) -> None:
+    rows = make_questions(20)
+    rows[64:] = [row._replace(label="no") for row in rows[64:]]
+    with pytest.raises(DataError, match="no pair of the validation set is right, so nothing can"):
+        train(tmp_path, "bcnn", rows, data={"group": "question"})
+    assert not (tmp_path / "run").exists()
+    by_loss = {"select": "loss", "epochs": 1}
+    trained = train(tmp_path, "bcnn", rows, data={"group": "question"}, training=by_loss)
+    assert "map" not in trained.metrics["validation"]
+    assert trained.metrics["test"]["map"] > 0
+
+
+def test_words_of_the_training_text_come_before_words_with_a_vector(tmp_path: Path) -> None:
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("".join(f"aa{at} 1 2\n" for at in range(50)) + "cat 1 2\n", "utf-8")
+    rows = make_questions(20)
+    texts = {text for row in rows for text in (row.left, row.right)}
+    num_words = len({word for text in texts for word in text.split()})
+    size = num_words + 4 + 3  # and the special ones, and three of those with a vector alone
+    settings = tiny("bcnn", vocabulary={"vectors": vectors, "size": size})
+    known = learn_parts(settings, MatchedText("toy", rows)).tokenizer.vocab()
+    assert {word for text in texts for word in text.split()} <= set(known)
+    assert len([word for word in known if word.startswith("aa")]) == 3
+
+
+def test_nearly_certain_pairs_are_still_told_apart(trained: Trained) -> None:
+    system = load_as(MatchingSystem, trained.run.path)
+    output = system.model.get_submodule("output")
+    with torch.no_grad():
+        output.bias += 20  # type: ignore[operator]
+    pairs = [(f"question {at} : the cat ?", "the dog , garden .") for at in range(5)]
+    scores = {match.score for match in system.match(pairs)}
+    assert max(scores) < 1
+    assert len(scores) > 1

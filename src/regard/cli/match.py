@@ -117,9 +117,10 @@ def _show(system: MatchingSystem, pairs: Pairs, given: Any) -> None:
         if given.show:
             console.print(HeatMap(matrix))
         if given.png is not None:
-            if not (matrix.source and matrix.target):
-                raise UsageError(f"pair {number}: there is nothing to draw of an empty text")
-            draw(matrix, numbered(given.png, number, len(pairs)))
+            if matrix.source and matrix.target:
+                draw(matrix, numbered(given.png, number, len(pairs)))
+            else:
+                print(f"regard: pair {number}: there is nothing to draw", file=sys.stderr)
         examples.append(report.Example(matrix, source=right, prediction=left))
     if given.html is not None:
         report.save(report.Report(str(given.run), examples), given.html)
@@ -135,7 +136,7 @@ def _with_progress(found: Iterable[Match], total: int) -> Iterable[Match]:
 
 def _as_line(match: Match) -> str:
     # A label with a tab or a line's end in it would break the line; --json has it as it is.
-    return f"{' '.join(match.label.split())}\t{match.score:.4f}"
+    return f"{' '.join(match.label.split())}\t{match.score:.6g}"
 
 
 def _as_json(match: Match) -> str:

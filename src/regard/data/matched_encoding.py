@@ -1,12 +1,15 @@
 """Pairs of texts that have something to do with each other, as ids, and the batches of them."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
 import torch
 
+from regard.data.batching import Plan
 from regard.data.encoders import Encoder
 from regard.data.encoding import Ids, pad
 from regard.data.grades import Grades
@@ -16,10 +19,10 @@ from regard.interfaces import MatchBatch, Matched
 
 __all__ = [
     "EncodedMatched",
+    "by_groups",
     "collate_groups",
     "collate_matched",
     "encode_matched",
-    "group_lengths",
     "in_groups",
     "pair_lengths",
 ]
@@ -90,9 +93,35 @@ def in_groups(
     return divided
 
 
-def group_lengths(groups: Iterable[Sequence[EncodedMatched]]) -> list[int]:
-    """Return how many ids the pairs of each group have, padded to the longest."""
-    return [len(group) * max(pair_lengths(group)) for group in groups]
+def by_groups(
+    groups: Iterable[Sequence[EncodedMatched]], *, max_tokens: int, max_pairs: int
+) -> Plan:
+    """Plan batches of groups whose pairs are of similar length, as many as fit, or else one.
+
+    Args:
+        max_tokens: ids in a batch, padding counted; 0 for any number.
+        max_pairs: pairs in a batch.
+    """
+    # Groups of one size and about one length may change places.
+    sizes = [(-(-max(pair_lengths(group)) // 8) * 8, len(group)) for group in groups]
+    return partial(_fill, sizes=sizes, max_tokens=max_tokens or sys.maxsize, max_pairs=max_pairs)
+
+
+def _fill(
+    order: Sequence[int], sizes: Sequence[tuple[int, int]], max_tokens: int, max_pairs: int
+) -> list[list[int]]:
+    batches: list[list[int]] = []
+    num_pairs = 0
+    for index in sorted(order, key=sizes.__getitem__):
+        # In ascending order the newest is the longest, to which all others are padded.
+        longest, number = sizes[index]
+        num_pairs += number
+        if batches and num_pairs <= max_pairs and num_pairs * longest <= max_tokens:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+            num_pairs = number
+    return batches
 
 
 def pair_lengths(examples: Iterable[EncodedMatched]) -> list[int]:

@@ -8,11 +8,12 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from regard.functional import scores
 from regard.functional.precision import at_least_float32
 
-__all__ = ["match", "similarities", "total_average", "window_average"]
+__all__ = ["coverage", "match", "similarities", "total_average", "window_average"]
 
 
 def match(
@@ -89,16 +90,17 @@ def total_average(
     r"""Average over all columns: all-ap.
 
     $$p = \frac{1}{n} \sum_k c_k, \quad
-    \text{with weights:} \quad p = \frac{\sum_k a_k c_k}{\sum_k a_k}$$
+    \text{with weights:} \quad p = \frac{\sum_k a_k c_k}{\sum_k |a_k|}$$
 
     The average of none is 0, and so is one whose weights are all 0.
 
     Args:
         mask: True for the columns that count.
-        weights: how much each column counts, 0 or more.
+        weights: how much each column counts.
 
     Source: Yin et al. 2016 (ABCNN), sections 4 (all-ap) and 5.2.
-    Differs: the paper weighs the windows alone; here weights may weigh all columns too.
+    Differs: the paper writes out the weighted average over a window alone. That over all columns,
+    by which its network of one convolution attends, is normalised here.
     Cost: columns x width operations.
 
     >>> import torch
@@ -109,7 +111,7 @@ def total_average(
     counted = wide.new_ones(columns.shape[:-1]) if weights is None else at_least_float32(weights)
     if mask is not None:
         counted = counted.masked_fill(~mask, 0)
-    total = counted.sum(dim=-1, keepdim=True)
+    total = counted.abs().sum(dim=-1, keepdim=True)
     # Guarded before the division: where there is nothing, its gradient would be no number.
     shares = counted / total.masked_fill(total == 0, 1)
     return (shares.unsqueeze(-2) @ wide).squeeze(-2).to(columns.dtype)
@@ -118,7 +120,7 @@ def total_average(
 def similarities(
     left: Float[Tensor, "*batch width"], right: Float[Tensor, "*batch width"]
 ) -> Float[Tensor, "*batch 2"]:
-    r"""Say how alike two vectors are, in two ways, in at least float32.
+    r"""Say how alike two vectors are, in two ways.
 
     $$\left[\cos(l, r); \frac{1}{1 + \lVert l - r \rVert}\right]$$
 
@@ -132,9 +134,52 @@ def similarities(
     >>> similarities(torch.tensor([3.0, 0.0]), torch.tensor([0.0, 4.0]))
     tensor([0.0000, 0.1667])
     """
-    left, right = at_least_float32(left), at_least_float32(right)
-    # Masked, because a vector of 0 has no direction, and its gradient would be none.
-    nothing = (left == 0).all(dim=-1, keepdim=True) | (right == 0).all(dim=-1, keepdim=True)
-    cosine = (scores.unit(left) * scores.unit(right)).sum(dim=-1, keepdim=True)
-    distance = torch.linalg.vector_norm(left - right, dim=-1, keepdim=True)
-    return torch.cat([cosine.masked_fill(nothing, 0), 1 / (1 + distance)], dim=-1)
+    one, other = at_least_float32(left), at_least_float32(right)
+    nothing = _is_nothing(one) | _is_nothing(other)
+    cosine = (scores.unit(one) * scores.unit(other)).sum(dim=-1, keepdim=True)
+    distance = torch.linalg.vector_norm(one - other, dim=-1, keepdim=True)
+    found = torch.cat([cosine.masked_fill(nothing, 0), 1 / (1 + distance)], dim=-1)
+    return found.to(left.dtype)
+
+
+def coverage(
+    left: Float[Tensor, "*batch left width"],
+    right: Float[Tensor, "*batch right width"],
+    mask: Bool[Tensor, "*#batch left right"],
+    weights: Float[Tensor, "*batch left"],
+) -> Float[Tensor, "*batch 2"]:
+    r"""Say how much of a text has its like in another, and how much has not.
+
+    $$m_i = \max_j \cos(l_i, r_j), \quad
+    \left[\frac{\sum_i w_i m_i}{\sum_i w_i}; \sum_i w_i (1 - m_i)\right]$$
+
+    Where the other text is empty, nothing has its like: $m_i = 0$.
+
+    Args:
+        mask: True where both positions are real.
+        weights: how much each position counts, above 0; of padding, 0.
+
+    Source: Mihalcea et al. 2006, section 3, eq. 1, of one text, any weights in place of idf.
+    Cost: left x right x width operations.
+
+    >>> import torch
+    >>> left, right = torch.eye(2), torch.tensor([[2.0, 0.0]])
+    >>> coverage(left, right, torch.ones(2, 1).bool(), torch.tensor([3.0, 1.0]))
+    tensor([0.7500, 1.0000])
+    """
+    one, other = at_least_float32(left), at_least_float32(right)
+    nothing = _is_nothing(one) | _is_nothing(other).transpose(-1, -2)
+    matched = scores.cosine(one, other).masked_fill(nothing, 0)
+    # Nothing is less alike than this, and where there is nothing at all, it is no match.
+    best = F.pad(matched.masked_fill(~mask, -1), (0, 1), value=-1).amax(dim=-1)
+    best = best.masked_fill(~mask.any(dim=-1), 0)
+    counted = at_least_float32(weights)
+    total = counted.sum(dim=-1)
+    covered = (counted * best).sum(dim=-1) / total.masked_fill(total == 0, 1)
+    missing = (counted * (1 - best)).sum(dim=-1)
+    return torch.stack([covered, missing], dim=-1).to(left.dtype)
+
+
+def _is_nothing(vectors: Float[Tensor, "*batch width"]) -> Bool[Tensor, "*batch 1"]:
+    """Say which vectors are 0: they have no direction, and the gradient of an angle has no end."""
+    return (vectors == 0).all(dim=-1, keepdim=True)

@@ -132,9 +132,7 @@ class CompareAggregateMatcher(nn.Module):
     ) -> Float[Tensor, "batch pooled"]:
         """Compare a text's words with what they found, convolve that, and pool."""
         seen = torch.cat([words, found, (words - found).square(), words * found], dim=-1)
-        compared = torch.cat(
-            [self.dropout(seen), similarities(words, found).to(seen.dtype)], dim=-1
-        )
+        compared = torch.cat([self.dropout(seen), similarities(words, found)], dim=-1)
         projected = torch.relu(self.comparison(compared))
         convolved = self.aggregation(projected, lengths)
         return torch.cat([pooling(convolved, lengths) for pooling in self.poolings], dim=-1)

@@ -4,17 +4,17 @@ Yin et al. 2016 (ABCNN: Attention-Based Convolutional Neural Network for Modelin
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from regard.functional import masks
-from regard.functional.matching import match, similarities, total_average, window_average
-from regard.functional.precision import at_least_float32
+from regard.functional.matching import match, total_average, window_average
 from regard.interfaces import Tokens
 from regard.nn.abcnn import AttentionMaps, ColumnWeights, PairConvolution, both_real
+from regard.nn.comparisons import Comparison, SimilarityComparison
 from regard.nn.dropout import Dropout
 from regard.nn.embedding import word_embedding
 from regard.nn.scores import ScoreModule
@@ -22,7 +22,6 @@ from regard.nn.scores import ScoreModule
 __all__ = ["BlockMatrices", "ConvolutionalMatcher"]
 
 KINDS = ("bcnn", "abcnn1", "abcnn2", "abcnn3")
-COMPARISONS = ("similarities", "vectors")
 
 Both = tuple[Tensor, Tensor]
 
@@ -56,23 +55,21 @@ class ConvolutionalMatcher(nn.Module):
         num_outputs: 1 for two classes and for grades, else one a class.
         blocks: the levels above the embeddings, each on the one before; one plain block of 50
             features of 4 positions (BCNN) if not given.
-        compares: what a level tells of a pair: how similar the averages are (similarities), or
-            besides the averages themselves, $[l; r; |l - r|; l \odot r]$ (vectors). Only these tell
-            left from right, as entailment must, and which features agree.
+        comparison: makes what tells how the texts compare at one level, of vectors of a given
+            width; how similar their averages are, as published, if not given.
+        hidden_dim: width of a layer between what is told and the output; none, as published, if not
+            given.
         num_features: what else is known of each pair.
         dropout: on what is compared, and on the features. There is none on embeddings: twice the
             same word would no longer be at distance 0.
 
-    Source: Yin et al. 2016, sections 3 to 5; the vectors: Tai et al. 2015, section 4.2, and
-    Conneau et al. 2017 (InferSent), section 3.
-    Differs: what the output layer, a logistic regression, sees of each level is for `compares` to
-    say, and it is trained with all else. With a vocabulary of 10,000 words, one output and all else
-    as it is there are 1,020,055 parameters.
+    Source: Yin et al. 2016, sections 3 to 5.
+    Differs: the output layer, a logistic regression, is trained with all else. With a vocabulary of
+    10,000 words, one output and all else as it is there are 1,020,055 parameters.
     Cost: see `PairConvolution`.
 
     Raises:
-        ValueError: `compares` is none of these, or there is no block, or one does not fit what it
-            stands on.
+        ValueError: there is no block, or one does not fit what it stands on.
 
     >>> matcher = ConvolutionalMatcher.named("abcnn3", vocab=9, num_outputs=1, num_blocks=2)
     >>> text = Tokens(torch.tensor([[4, 5, 6]]), torch.tensor([3]))
@@ -87,22 +84,22 @@ class ConvolutionalMatcher(nn.Module):
         num_outputs: int,
         embed_dim: int = 100,
         blocks: Sequence[PairConvolution] | None = None,
-        compares: Literal["similarities", "vectors"] = "similarities",
+        comparison: Callable[[int], Comparison] = SimilarityComparison,
+        hidden_dim: int | None = None,
         num_features: int = 0,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if compares not in COMPARISONS:
-            raise ValueError(f"compares must be one of {', '.join(COMPARISONS)}; got {compares!r}")
         blocks = [PairConvolution(embed_dim, 50, 4)] if blocks is None else blocks
         _check_fit(blocks, embed_dim)
         self.embedding = word_embedding(vocab, embed_dim)
         self.blocks = nn.ModuleList(blocks)
-        self.compares_vectors = compares == "vectors"
+        levels = [comparison(width) for width in (embed_dim, *map(_output_dim, blocks))]
+        self.comparisons = nn.ModuleList(levels)
         self.num_features = num_features
-        widths = [embed_dim, *map(_output_dim, blocks)]
-        of_level = [2 + (4 * width if self.compares_vectors else 0) for width in widths]
-        self.output = nn.Linear(sum(of_level) + num_features, num_outputs)
+        told_dim = sum(level.output_dim for level in levels) + num_features
+        self.hidden = None if hidden_dim is None else nn.Linear(told_dim, hidden_dim)
+        self.output = nn.Linear(told_dim if hidden_dim is None else hidden_dim, num_outputs)
         self.dropout = Dropout(dropout)
 
     @classmethod
@@ -110,17 +107,13 @@ class ConvolutionalMatcher(nn.Module):
         cls,
         kind: Literal["bcnn", "abcnn1", "abcnn2", "abcnn3"],
         *,
-        vocab: int,
-        num_outputs: int,
         embed_dim: int = 100,
         channels: int = 50,
         window: int = 4,
         num_blocks: int = 1,
         max_len: int = 256,
         score: Callable[[int], ScoreModule] | None = None,
-        compares: Literal["similarities", "vectors"] = "similarities",
-        num_features: int = 0,
-        dropout: float = 0.0,
+        **others: Any,
     ) -> "ConvolutionalMatcher":
         """Make one of the paper's networks, all blocks alike.
 
@@ -132,6 +125,7 @@ class ConvolutionalMatcher(nn.Module):
             max_len: positions of the longest text, where there are attention maps.
             score: makes what matches vectors of a given width, a new one for each block and place;
                 that of the paper, `DistanceScore`, if not given.
+            others: all else that the class takes.
 
         Raises:
             ValueError: `kind` is none of these, or there are no blocks.
@@ -150,15 +144,7 @@ class ConvolutionalMatcher(nn.Module):
             if kind in ("abcnn2", "abcnn3"):
                 weighs = ColumnWeights(score=made(channels))
             blocks.append(PairConvolution(width, channels, window, maps=maps, weighs=weighs))
-        return cls(
-            vocab=vocab,
-            num_outputs=num_outputs,
-            embed_dim=embed_dim,
-            blocks=blocks,
-            compares=compares,
-            num_features=num_features,
-            dropout=dropout,
-        )
+        return cls(embed_dim=embed_dim, blocks=blocks, **others)
 
     def forward(
         self, left: Tokens, right: Tokens, features: Float[Tensor, "batch features"]
@@ -176,13 +162,15 @@ class ConvolutionalMatcher(nn.Module):
             total_average(text, masks.padding(length, text.shape[1]).squeeze(1))
             for text, length in zip(texts, lengths, strict=True)
         ]
-        told = [self._compared(*averages)]
-        for block in self.blocks:
+        comparisons = iter(self.comparisons)
+        told = [next(comparisons)((averages[0], averages[1]), texts, lengths)]
+        for block, comparison in zip(self.blocks, comparisons, strict=True):
             texts, of_columns = block(texts, lengths)
-            told.append(self._compared(*of_columns))
-        logits: Tensor = self.output(
-            self.dropout(torch.cat([*told, features.to(told[0].dtype)], dim=-1))
-        )
+            told.append(comparison(of_columns, texts, lengths))
+        known = self.dropout(torch.cat([*told, features.to(told[0].dtype)], dim=-1))
+        if self.hidden is not None:
+            known = self.dropout(torch.tanh(self.hidden(known)))
+        logits: Tensor = self.output(known)
         return logits
 
     def matrix(self, left: Tokens, right: Tokens) -> Float[Tensor, "batch left right"]:
@@ -224,16 +212,6 @@ class ConvolutionalMatcher(nn.Module):
         """Return the vectors of both texts, and their lengths."""
         texts = self.embedding(left.ids), self.embedding(right.ids)
         return texts, _lengths(left, right)
-
-    def _compared(
-        self, left: Float[Tensor, "batch width"], right: Float[Tensor, "batch width"]
-    ) -> Float[Tensor, "batch told"]:
-        """Return what a level tells of each pair, in at least float32."""
-        left, right = at_least_float32(left), at_least_float32(right)
-        told = [similarities(left, right)]
-        if self.compares_vectors:
-            told += [left, right, (left - right).abs(), left * right]
-        return torch.cat(told, dim=-1)
 
 
 def _of_positions(

@@ -9,6 +9,12 @@ from regard.nn.attention_pooling import (
     QueryPooling,
 )
 from regard.nn.branched import BranchedAttention
+from regard.nn.comparisons import (
+    Comparison,
+    CoverageComparison,
+    SimilarityComparison,
+    VectorComparison,
+)
 from regard.nn.convolution import NgramConvolution, NgramConvolutions
 from regard.nn.coverage import CoverageAttention
 from regard.nn.decoders import BahdanauDecoder, LuongDecoder
@@ -52,9 +58,11 @@ __all__ = [
     "BranchedAttention",
     "CachedMultiHeadAttention",
     "ColumnWeights",
+    "Comparison",
     "ConcatScore",
     "CosineScore",
     "CoverageAttention",
+    "CoverageComparison",
     "DecoderLayer",
     "DistanceScore",
     "DotScore",
@@ -88,10 +96,12 @@ __all__ = [
     "RecurrentLayers",
     "ScaledDotScore",
     "ScoreModule",
+    "SimilarityComparison",
     "SinusoidPositions",
     "StraightThroughGumbel",
     "TanhReadout",
     "TransformerDecoder",
     "TransformerEncoder",
+    "VectorComparison",
     "WideConvolution",
 ]

@@ -217,8 +217,8 @@ class PairConvolution(nn.Module):
             for each, weight in zip(columns, weights, strict=True)
         ]
         averages = [
-            total_average(each, _real(number, each))
-            for each, number in zip(columns, num_columns, strict=True)
+            total_average(each, _real(number, each), weight)
+            for each, number, weight in zip(columns, num_columns, weights, strict=True)
         ]
         return _only_real(windows, lengths), (averages[0], averages[1])
 

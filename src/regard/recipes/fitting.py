@@ -16,6 +16,7 @@ from regard.data.batching import (
     BatchSampler,
     Examples,
     Lengths,
+    Plan,
     by_sentences,
     by_tokens,
 )
@@ -28,6 +29,7 @@ from regard.training.trainer import best_checkpoint, is_first_process
 __all__ = [
     "Report",
     "as_json",
+    "batch_plan",
     "conclude",
     "fit",
     "for_first_process",
@@ -47,24 +49,26 @@ def for_first_process(report: Report) -> Report:
     return report if is_first_process() else lambda line: None
 
 
+def batch_plan(lengths: Lengths, settings: TrainingSettings) -> Plan:
+    """Plan batches of similar length or, with max_tokens 0, at random."""
+    if not settings.max_tokens:
+        return by_sentences(settings.max_sentences)
+    return by_tokens(lengths, max_tokens=settings.max_tokens, max_sentences=settings.max_sentences)
+
+
 def make_loader(
     examples: Examples[Example],
-    lengths: Lengths,
+    plan: Plan,
     collate: Callable[[list[Example]], Batch],
     settings: TrainingSettings,
     trainer: Trainer,
     seed: int | None,
 ) -> BatchLoader[Example, Batch]:
-    """Make this process's batches, of similar length or, with max_tokens 0, at random.
+    """Make this process's batches.
 
     Args:
         seed: of the order; None keeps that of the examples.
     """
-    plan = (
-        by_tokens(lengths, max_tokens=settings.max_tokens, max_sentences=settings.max_sentences)
-        if settings.max_tokens
-        else by_sentences(settings.max_sentences)
-    )
     sampler = BatchSampler(
         len(examples),
         plan,

@@ -12,6 +12,7 @@ from torchmetrics.classification import (
     MultilabelF1Score,
 )
 
+from regard.functional.precision import at_least_float32
 from regard.interfaces import LabelledBatch
 from regard.training.module import Training
 from regard.training.settings import TrainingSettings
@@ -111,8 +112,8 @@ def classification_loss(
 def probabilities(
     logits: Float[Tensor, "batch outputs"], *, several: bool
 ) -> Float[Tensor, "batch classes"]:
-    """Return the probability of each class, or of each label that a text may have."""
-    logits = logits.float()
+    """Return the probability of each class, or of each label, in at least float32."""
+    logits = at_least_float32(logits)
     if several:
         return logits.sigmoid()
     if logits.shape[-1] == 1:

@@ -32,6 +32,7 @@ from regard.recipes.classify.system import ClassificationSystem
 from regard.recipes.fitting import (
     Report,
     as_json,
+    batch_plan,
     conclude,
     fit,
     for_first_process,
@@ -96,7 +97,14 @@ def _train(
     clock = Clock()
     trainer = make_trainer(settings.training, run, [clock, FiniteLoss(), _Progress(report)])
     train, validation = (
-        make_loader(corpus, corpus.lengths, collate_labelled, settings.training, trainer, seed)
+        make_loader(
+            corpus,
+            batch_plan(corpus.lengths, settings.training),
+            collate_labelled,
+            settings.training,
+            trainer,
+            seed,
+        )
         for corpus, seed in (
             (prepared.train, settings.training.seed),
             (prepared.validation, None),

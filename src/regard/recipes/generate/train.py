@@ -14,6 +14,7 @@ from regard.recipes.alone import Begin, alone_in
 from regard.recipes.fitting import (
     Report,
     as_json,
+    batch_plan,
     conclude,
     fit,
     for_first_process,
@@ -105,7 +106,14 @@ def _train(
     watcher = SampleWriter(system, encoded.validation, report)
     trainer = make_trainer(settings.training, run, [clock, FiniteLoss(), watcher])
     train, validation = (
-        make_loader(blocks, blocks.lengths, pad, settings.training, trainer, seed)
+        make_loader(
+            blocks,
+            batch_plan(blocks.lengths, settings.training),
+            pad,
+            settings.training,
+            trainer,
+            seed,
+        )
         for blocks, seed in ((encoded.train, settings.training.seed), (encoded.validation, None))
     )
     module = LanguageTraining(model, settings.training, num_batches=len(train))

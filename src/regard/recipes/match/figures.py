@@ -23,6 +23,11 @@ class LabelledPairs(NamedTuple):
     pairs: list[EncodedMatched]
     groups: list[str]
 
+    @property
+    def is_ranked(self) -> bool:
+        """Whether there are groups, and one of them at least has a right answer."""
+        return any(self.groups) and any(pair.target == 1 for pair in self.pairs)
+
 
 def encoded_pairs(system: MatchingSystem, rows: MatchedText) -> LabelledPairs:
     """Encode pairs as the system reads them.
@@ -30,7 +35,10 @@ def encoded_pairs(system: MatchingSystem, rows: MatchedText) -> LabelledPairs:
     Raises:
         DataError: a label is unknown, or pairs are ranked that are not of two classes.
     """
-    pairs = encode_matched(rows.rows, system.encoder, system.truth, system.features)
+    try:
+        pairs = encode_matched(rows.rows, system.encoder, system.truth, system.features)
+    except DataError as error:
+        raise DataError(f"{rows.name}: {error}") from None
     groups = [row.group for row in rows.rows]
     if any(groups) and isinstance(system.truth, Labels) and len(system.truth.names) > 2:
         raise DataError(
@@ -57,14 +65,15 @@ def evaluate_matcher(
     target = torch.tensor([pair.target for pair in pairs])
     truth = system.truth
     if isinstance(truth, Grades):
-        shares = found[:, 0], target[:, 0]
+        shares = found[:, 0], target[:, 0].to(found.dtype)
         loss = torch.nn.functional.binary_cross_entropy(*shares)
         figures = score_grades(*(truth.low + (truth.high - truth.low) * share for share in shares))
     else:
         loss = torch.nn.functional.nll_loss(found.clamp(min=1e-12).log(), target)
         figures = score_matches(found, target, list(truth.names))
     figures = {"loss": float(loss), "pairs": len(pairs), **figures}
-    if not isinstance(truth, Grades) and len(truth.names) == 2 and any(groups):
+    is_binary = not isinstance(truth, Grades) and len(truth.names) == 2
+    if is_binary and any(groups) and (target == 1).any():
         figures |= score_ranking(found[:, 1], target == 1, groups)
     return figures
 

@@ -10,6 +10,11 @@ from regard.models.attentive_matcher import AttentiveMatcher
 from regard.models.compare_aggregate_matcher import CompareAggregateMatcher
 from regard.models.convolutional_matcher import ConvolutionalMatcher
 from regard.models.transformer_matcher import TransformerMatcher
+from regard.nn.comparisons import (
+    CoverageComparison,
+    SimilarityComparison,
+    VectorComparison,
+)
 from regard.nn.scores import ScoreModule
 from regard.recipes.choices import SCORES
 from regard.recipes.match.parts import Parts
@@ -21,6 +26,12 @@ from regard.recipes.match.settings import (
 )
 
 __all__ = ["make_model"]
+
+COMPARISONS = {
+    "similarities": SimilarityComparison,
+    "vectors": VectorComparison,
+    "coverage": CoverageComparison,
+}
 
 
 def make_model(settings: MatchSettings, parts: Parts) -> nn.Module:
@@ -45,7 +56,8 @@ def make_model(settings: MatchSettings, parts: Parts) -> nn.Module:
             num_blocks=chosen.num_blocks,
             max_len=max_len,
             score=_score(chosen.score, max_len),
-            compares=chosen.compares,
+            comparison=COMPARISONS[chosen.compares],
+            hidden_dim=chosen.hidden_dim or None,
             **sizes,
         )
     if isinstance(chosen, AttentiveSettings):

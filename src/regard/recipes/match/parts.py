@@ -121,8 +121,20 @@ def _truth(settings: DataSettings, train: MatchedText) -> Labels | Grades:
     if settings.train is None:
         grades = find_named(settings.name, KNOWN_MATCHED).grades
     if grades is not None:
+        if settings.positive is not None or settings.group is not None:
+            raise DataError("data.positive and data.group are of classes; these pairs have grades")
         return Grades(*grades)
-    return Labels.learn(((row.label,) for row in train.rows), several=False)
+    labels = Labels.learn(((row.label,) for row in train.rows), several=False)
+    return labels if settings.positive is None else _with_positive(labels, settings.positive)
+
+
+def _with_positive(labels: Labels, positive: str) -> Labels:
+    """Put the positive class behind the other."""
+    if len(labels.names) != 2 or positive not in labels.names:
+        known = ", ".join(labels.names[:5])
+        raise DataError(f"data.positive is one of two classes; '{positive}' is not: {known}")
+    [negative] = set(labels.names) - {positive}
+    return Labels((negative, positive))
 
 
 def _learn_tokenizer(settings: VocabularySettings, train: MatchedText) -> Tokenizer:
@@ -131,16 +143,19 @@ def _learn_tokenizer(settings: VocabularySettings, train: MatchedText) -> Tokeni
         return Tokenizer.characters(texts, lowercase=settings.lowercase)
     if settings.kind == "bpe":
         return Tokenizer.bpe(texts, vocab_size=settings.size, lowercase=settings.lowercase)
+    # All that is learnt from is read twice, and words with a vector so often that they come behind
+    # what is frequent enough there, and before what is not.
+    often_enough = 2 * settings.min_frequency - 1
     return Tokenizer.words(
-        chain(texts, _with_vectors(settings)),
-        min_frequency=settings.min_frequency,
+        chain(texts, texts, _with_vectors(settings, often_enough)),
+        min_frequency=often_enough,
         vocab_size=settings.size,
         lowercase=settings.lowercase,
     )
 
 
-def _with_vectors(settings: VocabularySettings) -> Iterator[str]:
-    """Give the words that have a vector, as often as it takes for them to be known."""
+def _with_vectors(settings: VocabularySettings, times: int) -> Iterator[str]:
+    """Give the words that have a vector, each so many times."""
     if settings.vectors is not None:
         for word in islice(vector_words(settings.vectors), settings.size):
-            yield from [word] * settings.min_frequency
+            yield from [word] * times

@@ -47,6 +47,8 @@ class DataSettings:
         right: column that holds the second.
         label: column that holds what is true of the two: a class, or a grade.
         group: column by which pairs are ranked: those alike in it are candidates for one place.
+        positive: of two classes the one that is right: what is ranked first, and what F1 is of; the
+            second in order, if not given (1 of 0 and 1, yes of no and yes).
         grades: the least grade and the greatest, where labels are numbers between two.
         features: tell the model what else is known of a pair: shared words, lengths, numbers.
         max_len: tokens read of each text.
@@ -62,6 +64,7 @@ class DataSettings:
     right: str = "right"
     label: str = "label"
     group: str | None = None
+    positive: str | None = None
     grades: tuple[float, float] | None = None
     features: bool = False
     max_len: int = 40
@@ -69,6 +72,8 @@ class DataSettings:
 
     def __post_init__(self) -> None:
         check_limits(self, "data", max_len=at_least(1))
+        if self.left == self.right:
+            raise ValueError(f"data.left and data.right must differ; both are '{self.left}'")
         if self.grades is not None and self.grades[0] >= self.grades[1]:
             raise ValueError(
                 "data.grades are the least grade and a greater; got "
@@ -86,7 +91,8 @@ class VocabularySettings:
         min_frequency: words seen less often are unknown.
         lowercase: fold upper case away.
         vectors: pretrained word vectors to begin with, in the text format of GloVe or word2vec; of
-            words, those that have one are known too, though no training text has them.
+            words, those that have one are known too, though no training text has them, while there
+            is room in `size`.
         tuned: learn on from the vectors; false keeps them as they are.
     """
 
@@ -116,8 +122,10 @@ class ConvolutionalSettings:
         window: words in an n-gram.
         num_blocks: convolutions on each other.
         score: how well two positions match.
-        compares: the texts are compared by similarities alone, as published, or also by what their
-            vectors differ and agree in.
+        compares: what a level tells of the two: how similar their averages are (similarities, as
+            published), also how these differ and agree (vectors, which alone tell left from right),
+            or how much of each text has its like in the other (coverage).
+        hidden_dim: width of a layer between what is told and the output; 0 for none, as published.
         dropout: share of activations dropped in training.
     """
 
@@ -127,12 +135,14 @@ class ConvolutionalSettings:
     window: int = 4
     num_blocks: int = 2
     score: ScoreName = "distance"
-    compares: Literal["similarities", "vectors"] = "similarities"
+    compares: Literal["similarities", "vectors", "coverage"] = "coverage"
+    hidden_dim: int = 20
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
         counts = ("embed_dim", "channels", "window", "num_blocks")
-        check_limits(self, "model", dropout=SHARE, **dict.fromkeys(counts, at_least(1)))
+        widths = dict.fromkeys(counts, at_least(1))
+        check_limits(self, "model", dropout=SHARE, hidden_dim=at_least(0), **widths)
         check_goes_with(self, "model", "kind", score=("abcnn1", "abcnn2", "abcnn3"))
 
 

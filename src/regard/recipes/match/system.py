@@ -90,12 +90,13 @@ class MatchingSystem:
         """
         graded = isinstance(self.truth, Grades)
         num_outputs = 1 if isinstance(self.truth, Grades) else len(self.truth.names)
-        found = torch.zeros(len(pairs), num_outputs)
+        # In double precision, that pairs that are nearly certain are still told apart.
+        found = torch.zeros(len(pairs), num_outputs, dtype=torch.float64)
         was_training = self.model.training
         self.model.eval()
         for batch, positions in self._batches(pairs):
             logits = self.model(*batch)
-            found[positions] = probabilities(logits, several=graded).cpu()
+            found[positions] = probabilities(logits.cpu().double(), several=graded)
         self.model.train(was_training)
         return found
 

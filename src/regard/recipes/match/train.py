@@ -16,9 +16,9 @@ from regard.data.grades import Grades
 from regard.data.labels import Labels
 from regard.data.matched_encoding import (
     EncodedMatched,
+    by_groups,
     collate_groups,
     collate_matched,
-    group_lengths,
     in_groups,
     pair_lengths,
 )
@@ -28,6 +28,7 @@ from regard.recipes.alone import Begin, alone_in
 from regard.recipes.fitting import (
     Report,
     as_json,
+    batch_plan,
     conclude,
     fit,
     for_first_process,
@@ -89,13 +90,12 @@ def _train(
     system, encoded = prepared.system, prepared.splits
     chosen: Any = dataclasses.replace(settings.training, **_select(settings, system, encoded))
     clock = Clock()
-    watcher = ValidationMatcher(system, *encoded["validation"], report)
+    watcher = ValidationMatcher(system, encoded["validation"], report)
     trainer = make_trainer(chosen, run, [clock, FiniteLoss(), watcher])
-    train = _learnt_from(settings, system, encoded["train"], trainer)
+    train = _learnt_from(settings, encoded["train"], trainer)
     pairs = encoded["validation"].pairs
-    validation = make_loader(
-        pairs, pair_lengths(pairs), collate_matched, settings.training, trainer, None
-    )
+    plan = batch_plan(pair_lengths(pairs), settings.training)
+    validation = make_loader(pairs, plan, collate_matched, settings.training, trainer, None)
     module = MatchTraining(
         system.model,
         settings.training,
@@ -168,11 +168,13 @@ def _amounts(splits: dict[str, LabelledPairs], skipped: int) -> str:
 def _what(truth: Labels | Grades) -> str:
     if isinstance(truth, Grades):
         return f"grades {truth.low:g} to {truth.high:g}"
+    if len(truth.names) == 2:
+        return f"2 classes, '{truth.names[1]}' is right"
     return f"{len(truth.names):,} classes"
 
 
 def _learnt_from(
-    settings: MatchSettings, system: MatchingSystem, learnt: LabelledPairs, trainer: Trainer
+    settings: MatchSettings, learnt: LabelledPairs, trainer: Trainer
 ) -> BatchLoader[Any, MatchBatch]:
     """Return batches of pairs, or of whole groups where right answers are learnt among wrong ones.
 
@@ -180,19 +182,14 @@ def _learnt_from(
         DataError: there are no groups.
     """
     training = settings.training
-    ranked = "map" in figure_names(system, ranked=any(learnt.groups))
-    if training.loss == "listwise" and not ranked:
+    if training.loss == "listwise" and not learnt.is_ranked:
         raise DataError("training.loss listwise is of two classes, ranked by data.group")
-    if not ranked or training.loss == "pointwise":
-        lengths = pair_lengths(learnt.pairs)
-        return make_loader(learnt.pairs, lengths, collate_matched, training, trainer, training.seed)
+    if not learnt.is_ranked or training.loss == "pointwise":
+        plan = batch_plan(pair_lengths(learnt.pairs), training)
+        return make_loader(learnt.pairs, plan, collate_matched, training, trainer, training.seed)
     groups = in_groups(learnt.pairs, learnt.groups, max_tokens=training.max_tokens)
-    # A batch is to have as many pairs as otherwise, all in all.
-    at_once = max(1, training.max_sentences * len(groups) // len(learnt.pairs))
-    by_groups = dataclasses.replace(training, max_sentences=at_once)
-    return make_loader(
-        groups, group_lengths(groups), collate_groups, by_groups, trainer, training.seed
-    )
+    plan = by_groups(groups, max_tokens=training.max_tokens, max_pairs=training.max_sentences)
+    return make_loader(groups, plan, collate_groups, training, trainer, training.seed)
 
 
 def _select(
@@ -200,7 +197,13 @@ def _select(
 ) -> dict[str, Any]:
     """Return which figure chooses the best epoch, as a setting."""
     asked = settings.training.select
-    known = figure_names(system, ranked=any(splits["validation"].groups))
+    chosen_by = splits["validation"]
+    known = figure_names(system, ranked=chosen_by.is_ranked)
+    if asked in ("auto", "map", "mrr") and any(chosen_by.groups) and not chosen_by.is_ranked:
+        raise DataError(
+            "no pair of the validation set is right, so nothing can be chosen by a ranking; give "
+            "another data.validation, or training.select loss"
+        )
     if asked == "auto":
         return {"select": known[0]}
     if asked not in (*known, "loss"):

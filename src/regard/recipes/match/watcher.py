@@ -1,13 +1,11 @@
 """Watching a matcher learn: after every epoch it matches the validation set."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from regard.data.matched_encoding import EncodedMatched
 from regard.recipes.fitting import Report
-from regard.recipes.match.figures import evaluate_matcher, figure_names
+from regard.recipes.match.figures import LabelledPairs, evaluate_matcher, figure_names
 from regard.recipes.match.system import MatchingSystem
 from regard.training.sharding import whole
 
@@ -25,16 +23,15 @@ class ValidationMatcher(Callback):
     def __init__(
         self,
         system: MatchingSystem,
-        pairs: Sequence[EncodedMatched],
-        groups: Sequence[str],
+        labelled: LabelledPairs,
         report: Report,
     ) -> None:
-        self._system, self._pairs, self._groups, self._report = system, pairs, groups, report
-        self._names = figure_names(system, ranked=any(groups))
+        self._system, self._labelled, self._report = system, labelled, report
+        self._names = figure_names(system, ranked=labelled.is_ranked)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         with trainer.precision_plugin.forward_context(), whole(self._system.model):
-            figures = evaluate_matcher(self._system, self._pairs, self._groups)
+            figures = evaluate_matcher(self._system, *self._labelled)
         seen = {f"validation_{name}": figures[name] for name in self._names}
         pl_module.log_dict(seen, prog_bar=True, sync_dist=True)
 

@@ -19,6 +19,7 @@ from regard.recipes.alone import Begin, alone_in
 from regard.recipes.fitting import (
     Report,
     as_json,
+    batch_plan,
     conclude,
     fit,
     for_first_process,
@@ -113,7 +114,14 @@ def _train(
     watcher = ValidationTranslator(system, splits.validation.pairs, report)
     trainer = make_trainer(settings.training, run, [clock, FiniteLoss(), watcher])
     train, validation = (
-        make_loader(pairs, longer_sides(pairs), collate, settings.training, trainer, seed)
+        make_loader(
+            pairs,
+            batch_plan(longer_sides(pairs), settings.training),
+            collate,
+            settings.training,
+            trainer,
+            seed,
+        )
         for pairs, seed in ((encoded.train, settings.training.seed), (encoded.validation, None))
     )
     module = TranslationTraining(
