@@ -96,6 +96,19 @@ def test_an_empty_text_is_warned_of(matcher: str, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err == "regard: pair 1: the right text is empty\n"
 
 
+def test_an_empty_text_has_no_picture(
+    matcher: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "pairs.tsv"
+    table.write_text(f"{ASKED}\t \n{ASKED}\t{FITTING}\n", "utf-8")
+    words = ["match", matcher, "--file", str(table), "--png", str(tmp_path / "match.png")]
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 2
+    assert "regard: pair 1: there is nothing to draw\n" in printed.err
+    assert [path.name for path in tmp_path.glob("*.png")] == ["match-2.png"]
+
+
 def test_texts_of_any_kind_are_matched(matcher: str, capsys: pytest.CaptureFixture[str]) -> None:
     for left, right in (("中文 是", "🙂🙂"), ("cat", "cat"), ("cat " * 2_000, "dog " * 2_000)):
         assert main(["match", matcher, left, right, "--show"]) == 0
@@ -125,6 +138,8 @@ def test_a_run_is_evaluated_and_inspected(
         ("match RUN a b --png a.gif", "--png writes .png, .svg or .pdf; got a.gif"),
         ("match RUN --file gone.csv", "gone.csv: no such file"),
         ("match RUN --file pairs.csv", "pairs.csv: no column 'left'; the nearest is "),
+        ("match RUN --file three.tsv", "three.tsv: no column 'left'; the nearest is "),
+        ("inspect RUN a --heads a.png", "RUN matches two texts; to see where: regard match RUN L"),
         ("match TRANSLATOR a b", "TRANSLATOR holds a system to translate with: regard translate"),
         ("classify RUN a", "RUN holds a system to match with: regard match RUN"),
         ("inspect RUN a", "RUN matches two texts; to see where: regard match RUN LEFT RIGHT --sho"),
@@ -146,6 +161,7 @@ def test_what_cannot_be_done_is_refused(
     words: str, answer: str, matcher: str, run: str, refusal: Refusal
 ) -> None:
     Path("pairs.csv").write_text("lift,right,label\na,b,c\n", "utf-8")
+    Path("three.tsv").write_text("1\tthe cat\tthe dog\n", "utf-8")
     names = {"RUN": matcher, "TRANSLATOR": run}
     typed = [names.get(word, word) for word in words.split()]
     for name, path in names.items():

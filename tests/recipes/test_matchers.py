@@ -300,3 +300,9 @@ def test_nearly_certain_pairs_are_still_told_apart(trained: Trained) -> None:
     scores = {match.score for match in system.match(pairs)}
     assert max(scores) < 1
     assert len(scores) > 1
+
+
+def test_texts_that_are_cut_are_counted(tmp_path: Path) -> None:
+    rows = make_questions(20)
+    trained = train(tmp_path, "bcnn", rows, data={"max_len": 6}, training={"epochs": 1})
+    assert "160 of 320 texts with all of data.max_len, 6 tokens;" in trained.reported[0]

@@ -10,6 +10,7 @@ from regard.cli.parser import Parser, UsageError
 from regard.cli.pictures import draw_heads, numbered
 from regard.inspection.head_weights import HeadWeights
 from regard.recipes.heads import has_heads
+from regard.recipes.match.system import MatchingSystem
 from regard.recipes.run import System
 from regard.recipes.translate.system import TranslationSystem
 
@@ -52,6 +53,10 @@ def require_heads(system: System, run: Path) -> None:
     Raises:
         UsageError: the model is not made of layers of heads; says what can be drawn instead.
     """
+    if isinstance(system, MatchingSystem):
+        raise UsageError(
+            f"{run} matches two texts; to see where: regard match {run} LEFT RIGHT --png FILE"
+        )
     if has_heads(system.model):
         return
     if isinstance(system, TranslationSystem):

@@ -29,8 +29,8 @@ DESCRIPTION = """Match two texts with a trained run: two arguments, a file, or s
   regard match runs/abcnn3 --file answers.tsv > matches.tsv
   cat asked.tsv | regard match runs/abcnn3 --json
 
-A file has the columns of the training data (data.left, data.right); where it has no header, the
-first two. On standard input a tab stands between the two texts of a line. One pair in, one line
+A file has the columns of the training data (data.left, data.right), or no header and two columns.
+On standard input a tab stands between the two texts of a line. One pair in, one line
 out: what is most probable, and the score by which pairs are ranked. --show draws how well each
 token of the one text matches each of the other."""
 
@@ -90,7 +90,7 @@ def _pairs(given: Any) -> Pairs:
 
 
 def _from_table(path: Path, columns: tuple[str, str]) -> Iterator[tuple[str, str]]:
-    for where, (left, right) in read_rows(path, columns, usual=columns):
+    for where, (left, right) in read_rows(path, columns, usual=columns, alone=True):
         yield text_of(left, columns[0], where), text_of(right, columns[1], where)
 
 

@@ -21,13 +21,18 @@ class Row(NamedTuple):
     values: tuple[Any, ...]
 
 
-def read_rows(path: StrPath, names: Sequence[str], *, usual: Sequence[str]) -> Iterator[Row]:
+def read_rows(
+    path: StrPath, names: Sequence[str], *, usual: Sequence[str], alone: bool = False
+) -> Iterator[Row]:
     """Give the columns `names` of a `.tsv`, `.txt`, `.csv`, `.jsonl` or `.parquet` file.
 
     All but parquet may be compressed and end in `.gz`. `.tsv` and `.txt` are split at tabs and know
     no quotes. Their first row, and that of a `.csv`, is a header if it holds one of `names`;
     without a header the first columns count, which is refused if other names than the usual are
     asked for, and so always if none are usual. A blank line is a row without values.
+
+    Args:
+        alone: without a header there may be no other columns than those asked for.
 
     Raises:
         DataError: if the file cannot be read, a column is missing, or a row is malformed; but for
@@ -37,7 +42,8 @@ def read_rows(path: StrPath, names: Sequence[str], *, usual: Sequence[str]) -> I
     name = path.name.removesuffix(".gz")
     suffix = Path(name).suffix.lower()
     if suffix in _DELIMITED:
-        return _delimited(_DELIMITED[suffix](path), path, names, is_usual=[*names] == [*usual])
+        num_columns = (len(names) if alone else None) if [*names] == [*usual] else 0
+        return _delimited(_DELIMITED[suffix](path), path, names, num_columns)
     if suffix == ".jsonl":
         return _json_lines(path, names)
     if suffix == ".parquet" and name == path.name:
@@ -90,8 +96,12 @@ _DELIMITED: dict[str, Callable[[Path], Iterator[tuple[int, list[str]]]]] = {
 
 
 def _delimited(
-    rows: Iterable[tuple[int, list[str]]], path: Path, names: Sequence[str], *, is_usual: bool
+    rows: Iterable[tuple[int, list[str]]],
+    path: Path,
+    names: Sequence[str],
+    num_columns: int | None,
 ) -> Iterator[Row]:
+    """Give the columns; without a header there are to be so many, 0 for never, None for any."""
     columns: list[int] = []
     for number, row in rows:
         where = f"{path}, line {number}"
@@ -99,7 +109,8 @@ def _delimited(
             yield Row(where, (None,) * len(names))
             continue
         is_first = not columns
-        if is_first and is_usual and not set(names) & set(row):
+        may_lack_header = num_columns in (None, len(row)) and not set(names) & set(row)
+        if is_first and may_lack_header:
             columns = list(range(len(names)))
         elif is_first:
             columns = [_position(name, row, str(path)) for name in names]

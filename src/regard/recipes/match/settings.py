@@ -135,7 +135,7 @@ class ConvolutionalSettings:
     window: int = 4
     num_blocks: int = 2
     score: ScoreName = "distance"
-    compares: Literal["similarities", "vectors", "coverage"] = "coverage"
+    compares: Literal["similarities", "vectors", "coverage"] = "vectors"
     hidden_dim: int = 20
     dropout: float = 0.2
 

@@ -149,7 +149,8 @@ def _prepare(
     }
     skipped = sum(rows.skipped for rows in splits if rows is not None)
     report(
-        f"{_amounts(encoded, skipped)}; {_what(parts.truth)}; "
+        f"{_amounts(encoded, skipped)}{_filled(encoded, settings.data.max_len)}; "
+        f"{_what(parts.truth)}; "
         f"vocabulary of {parts.tokenizer.vocab_size:,}{known}; "
         f"{num_parameters(model):,} parameters"
     )
@@ -163,6 +164,20 @@ def _amounts(splits: dict[str, LabelledPairs], skipped: int) -> str:
         f"{len(splits['train'].pairs):,} pairs to learn from, "
         f"{len(splits['validation'].pairs):,} to choose by{judging}{left_out}"
     )
+
+
+def _filled(splits: dict[str, LabelledPairs], max_len: int) -> str:
+    """Say how many texts are so long that something of them may not be read."""
+    texts = [
+        text
+        for split in splits.values()
+        for pair in split.pairs
+        for text in (pair.left, pair.right)
+    ]
+    num_filled = sum(len(text) >= max_len for text in texts)
+    if not num_filled:
+        return ""
+    return f", {num_filled:,} of {len(texts):,} texts with all of data.max_len, {max_len} tokens"
 
 
 def _what(truth: Labels | Grades) -> str:
