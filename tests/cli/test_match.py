@@ -124,6 +124,10 @@ def test_a_run_is_evaluated_and_inspected(
     other = write_pairs(tmp_path / "other.csv", make_questions(5, seed=3))
     assert main(["evaluate", matcher, "--pairs", str(other)]) == 0
     assert "questions that are ranked" in capsys.readouterr().out
+    words = ["evaluate", matcher, "--pairs", str(other), "--group", "label", "--json"]
+    assert main(words) == 0
+    [figures] = json.loads(capsys.readouterr().out).values()
+    assert (figures["questions"], figures["unanswerable"]) == (1, 1)
     assert main(["inspect", matcher]) == 0
     assert "data.group" in capsys.readouterr().out
 
@@ -145,6 +149,7 @@ def test_a_run_is_evaluated_and_inspected(
         ("inspect RUN a", "RUN matches two texts; to see where: regard match RUN LEFT RIGHT --sho"),
         ("evaluate RUN --texts a.csv", "RUN holds a matcher, which --texts is not for"),
         ("evaluate RUN --beam 3", "RUN holds a matcher, which --beam is not for"),
+        ("evaluate RUN --group a", "--group is a column of --pairs; give these too"),
         ("train match --run RUN", "RUN exists already: continue it with --resume, or choose"),
         ("train match --data.name wikiq", "unknown data set 'wikiq'; the nearest of wikiqa"),
         ("train match --data.folder gone", "gone: no such folder"),

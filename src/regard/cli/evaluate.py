@@ -38,7 +38,7 @@ DESCRIPTION = """Score a trained run on its own data, or on other data.
   regard evaluate runs/subwords --pairs other/test      (test.de and test.en in other/)
   regard evaluate runs/subwords --pairs other/test --links other/test.links
   regard evaluate runs/ngram --texts other.csv
-  regard evaluate runs/abcnn3 --pairs answers.tsv
+  regard evaluate runs/abcnn3 --pairs answers.tsv --group question
   regard evaluate runs/characters --texts other.txt
 
 Of a translator: perplexity, teacher-forced, and BLEU twice: sacreBLEU with its signature, and over
@@ -98,6 +98,11 @@ def _parser() -> Parser:
         help="of a translator or matcher: other pairs, as --data.train takes them",
     )
     parser.add_argument(
+        "--group",
+        type=str | None,
+        help="of a matcher: the column by which --pairs are ranked; else the run's",
+    )
+    parser.add_argument(
         "--links",
         type=Path | None,
         help="of a translator: which words belong together, a line for each pair: 0-0 1-2 (sure), "
@@ -145,7 +150,7 @@ def _refuse(given: Any, kind: str, *flags: str) -> None:
 
 
 def _of_classifier(given: Any, settings: ClassifySettings) -> tuple[str, dict[str, Any]]:
-    _refuse(given, "classifier", *OF_TRANSLATORS)
+    _refuse(given, "classifier", *OF_TRANSLATORS, "group")
     system = load_as(ClassificationSystem, given.run, device=given.device)
     if given.texts is not None:
         title, texts = str(given.texts), classify_parts.load_texts(given.texts, settings.data)
@@ -163,7 +168,7 @@ def _of_classifier(given: Any, settings: ClassifySettings) -> tuple[str, dict[st
 
 
 def _of_generator(given: Any, settings: GenerateSettings) -> tuple[str, dict[str, Any]]:
-    _refuse(given, "language model", *OF_TRANSLATORS, "folder")
+    _refuse(given, "language model", *OF_TRANSLATORS, "group", "folder")
     system = load_as(GenerationSystem, given.run, device=given.device)
     if given.texts is not None:
         title, text = str(given.texts), read_plain(given.texts)
@@ -183,7 +188,11 @@ def _of_matcher(given: Any, settings: MatchSettings) -> tuple[str, dict[str, Any
     _refuse(given, "matcher", "texts", *(flag for flag in OF_TRANSLATORS if flag != "pairs"))
     system = load_as(MatchingSystem, given.run, device=given.device)
     if given.pairs is not None:
-        title, rows = str(given.pairs), match_parts.load_rows(given.pairs, settings.data)
+        group = settings.data.group if given.group is None else given.group
+        columns = dataclasses.replace(settings.data, group=group)
+        title, rows = str(given.pairs), match_parts.load_rows(given.pairs, columns)
+    elif given.group is not None:
+        raise UsageError("--group is a column of --pairs; give these too")
     else:
         splits = match_parts.load_splits(_moved(settings.data, given))
         title, chosen = given.split, getattr(splits, given.split)
@@ -197,7 +206,7 @@ def _of_matcher(given: Any, settings: MatchSettings) -> tuple[str, dict[str, Any
 
 
 def _of_translator(given: Any, settings: TranslateSettings) -> tuple[str, dict[str, Any]]:
-    _refuse(given, "translator", "texts")
+    _refuse(given, "translator", "texts", "group")
     decoding = {
         "beam_size": given.beam,
         "length_penalty": given.length_penalty,
