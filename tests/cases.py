@@ -24,6 +24,7 @@ MAX_LEN = 16
 
 NOT_MECHANISMS = {
     "Chunk",  # of monotonic attention; so chunk to start: see test_monotonic.py
+    "Comparison",  # what the comparisons have in common
     "Dropout",  # weighs nothing; see test_dropout.py
     "Pooling",  # what the poolings have in common
     "ScoreModule",  # what the score modules have in common

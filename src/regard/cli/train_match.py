@@ -14,7 +14,7 @@ DESCRIPTION = """Learn what two texts have to do with each other: is one the ans
   regard train match --data.folder wikiqa/
   regard train match --data.train pairs.csv --data.left question --data.right answer
   regard train match --data.train answers.tsv --data.group question     (ranks answers: MAP, MRR)
-  regard train match --data.train answers.tsv --data.group question --data.positive yes
+  regard train match --data.train answers.tsv --data.group question --data.positive 1
   regard train match --data.train similar.csv --data.grades "[1, 5]"     (a number, not a class)
   regard train match --data.name sick --data.folder sick/ --recipe compare_aggregate
   regard train match --vocabulary.vectors glove.6B.100d.txt

@@ -48,7 +48,7 @@ class SimilarityComparison(Comparison):
 
     Source: Yin et al. 2016 (ABCNN), section 6.
 
-    >>> texts, lengths = (torch.ones(1, 5, 4), torch.ones(1, 2, 4)), (torch.tensor([5]),) * 2
+    >>> texts, lengths = (torch.ones(1, 5, 4),) * 2, (torch.tensor([5]),) * 2
     >>> SimilarityComparison(4)((torch.ones(1, 4), torch.ones(1, 4)), texts, lengths)
     tensor([[1., 1.]])
     """
@@ -68,7 +68,7 @@ class VectorComparison(Comparison):
 
     Source: Tai et al. 2015, section 4.2; Conneau et al. 2017 (InferSent), section 3.
 
-    >>> texts, lengths = (torch.ones(1, 5, 4), torch.ones(1, 2, 4)), (torch.tensor([5]),) * 2
+    >>> texts, lengths = (torch.ones(1, 5, 4),) * 2, (torch.tensor([5]),) * 2
     >>> VectorComparison(4)((torch.ones(1, 4), torch.ones(1, 4)), texts, lengths).shape
     torch.Size([1, 18])
     """
@@ -95,7 +95,7 @@ class CoverageComparison(Comparison):
     Differs: what counts is learnt, where they have idf.
     Cost: left x right x width operations.
 
-    >>> texts, lengths = (torch.ones(1, 5, 4), torch.ones(1, 2, 4)), (torch.tensor([5]),) * 2
+    >>> texts, lengths = (torch.ones(1, 5, 4),) * 2, (torch.tensor([5]),) * 2
     >>> CoverageComparison(4)((torch.ones(1, 4), torch.ones(1, 4)), texts, lengths).shape
     torch.Size([1, 14])
     """
