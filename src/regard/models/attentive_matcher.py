@@ -93,8 +93,10 @@ class AttentiveMatcher(nn.Module):
         if features.shape[-1] != self.num_features:
             raise ValueError(f"features must be {self.num_features} wide; got {features.shape[-1]}")
         of_left, of_right = self._states(left), self._states(right)
-        found_left = self._read(of_left, of_right, _real(right))
-        found_right = self._read(of_right, of_left, _real(left))
+        memory_left = self.attention.memory(of_left, of_left, _real(left))
+        memory_right = self.attention.memory(of_right, of_right, _real(right))
+        found_left = self.attention(of_left, memory_right)
+        found_right = self.attention(of_right, memory_left)
         one = self._pooled(of_left, found_left, left.lengths)
         other = self._pooled(of_right, found_right, right.lengths)
         told = [one, other, (one - other).abs(), one * other, features.to(one.dtype)]
@@ -112,16 +114,6 @@ class AttentiveMatcher(nn.Module):
     def _states(self, text: Tokens) -> Float[Tensor, "batch length states"]:
         states: Tensor = self.encoder(self.dropout(self.embedding(text.ids)), text.lengths)[0]
         return states
-
-    def _read(
-        self,
-        asking: Float[Tensor, "batch query states"],
-        asked: Float[Tensor, "batch key states"],
-        real: Bool[Tensor, "batch 1 key"],
-    ) -> Float[Tensor, "batch query states"]:
-        """Return what each position of a text finds in the other."""
-        found: Tensor = self.attention(asking, self.attention.memory(asked, asked, real))
-        return found
 
     def _pooled(
         self,

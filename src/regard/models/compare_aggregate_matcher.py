@@ -98,8 +98,10 @@ class CompareAggregateMatcher(nn.Module):
         if features.shape[-1] != self.num_features:
             raise ValueError(f"features must be {self.num_features} wide; got {features.shape[-1]}")
         of_left, of_right = self.embedding(left.ids), self.embedding(right.ids)
-        found_left = self._read(of_left, of_right, _real(right))
-        found_right = self._read(of_right, of_left, _real(left))
+        memory_left = self.attention.memory(of_left, of_left, _real(left))
+        memory_right = self.attention.memory(of_right, of_right, _real(right))
+        found_left = self.attention(of_left, memory_right)
+        found_right = self.attention(of_right, memory_left)
         one = self._aggregated(of_left, found_left, left.lengths)
         other = self._aggregated(of_right, found_right, right.lengths)
         told = torch.cat([one, other, features.to(one.dtype)], dim=-1)
@@ -113,16 +115,6 @@ class CompareAggregateMatcher(nn.Module):
         memory = self.attention.memory(asked, asked, _real(right))
         weights = self.attention.weights(asking, memory)
         return weights.float().masked_fill(~_real(left).transpose(1, 2), 0)
-
-    def _read(
-        self,
-        asking: Float[Tensor, "batch query embed"],
-        asked: Float[Tensor, "batch key embed"],
-        real: Bool[Tensor, "batch 1 key"],
-    ) -> Float[Tensor, "batch query embed"]:
-        """Return what each word of a text finds in the other."""
-        found: Tensor = self.attention(asking, self.attention.memory(asked, asked, real))
-        return found
 
     def _aggregated(
         self,
