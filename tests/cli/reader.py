@@ -174,6 +174,10 @@ def make_pairs_of_all_kinds() -> None:
     for split in ("train", "trial", "test_annotated"):
         columns = ("sentence_A", "sentence_B", "entailment_judgment")
         write_table("sick.tsv", columns, rows).rename(f"sick/SICK_{split}.txt")
+    Path("msrp").mkdir()
+    for split in ("train", "test"):
+        lines = ["\t".join((row.label, "1", "2", row.left, row.right)) + "\n" for row in numbered]
+        Path(f"msrp/msr_paraphrase_{split}.txt").write_text("".join(lines), "utf-8")
     numbers = " ".join(["0.1"] * 16)
     Path("glove.6B.100d.txt").write_text(f"cat {numbers}\ndog {numbers}\n", "utf-8")
 

@@ -256,13 +256,14 @@ def test_columns_that_count_change_what_is_said(num_blocks: int) -> None:
         assert not torch.allclose(model(left, right, features)[0], before[0], atol=1e-5)
 
 
-def test_only_vectors_tell_left_from_right() -> None:
+def test_similarities_alone_do_not_tell_left_from_right() -> None:
     left, right, features = *texts(), known()
     model = convolutional("bcnn")
     torch.testing.assert_close(model(left, right, features), model(right, left, features))
-    of_vectors = convolutional("bcnn", comparison=VectorComparison)
-    there, back = of_vectors(left, right, features), of_vectors(right, left, features)
-    assert not torch.allclose(there[0], back[0], atol=1e-4)
+    for comparison in (VectorComparison, CoverageComparison):
+        telling = convolutional("bcnn", comparison=comparison)
+        there, back = telling(left, right, features), telling(right, left, features)
+        assert not torch.allclose(there[0], back[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("comparison", [SimilarityComparison, CoverageComparison])

@@ -30,9 +30,9 @@ DESCRIPTION = """Match two texts with a trained run: two arguments, a file, or s
   cat asked.tsv | regard match runs/abcnn3 --json
 
 A file has the columns of the training data (data.left, data.right), or no header and two columns.
-On standard input a tab stands between the two texts of a line. One pair in, one line
-out: what is most probable, and the score by which pairs are ranked. --show draws how well each
-token of the one text matches each of the other."""
+On standard input a tab stands between the two texts of a line. One pair in, one line out: what is
+most probable, and the score by which pairs are ranked. --show draws how well each token of the one
+text matches each of the other."""
 
 Pairs = list[tuple[str, str]]
 

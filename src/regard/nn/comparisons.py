@@ -63,8 +63,8 @@ class SimilarityComparison(Comparison):
 class VectorComparison(Comparison):
     r"""The averages themselves, and how they differ and agree: $[l; r; |l - r|; l \odot r]$.
 
-    And how similar they are. Of these comparisons this alone tells left from right, as entailment
-    must, and which features agree.
+    And how similar they are. It tells left from right, as entailment must, and which features
+    agree.
 
     Source: Tai et al. 2015, section 4.2; Conneau et al. 2017 (InferSent), section 3.
 

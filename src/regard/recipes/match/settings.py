@@ -123,8 +123,8 @@ class ConvolutionalSettings:
         num_blocks: convolutions on each other.
         score: how well two positions match.
         compares: what a level tells of the two: how similar their averages are (similarities, as
-            published), also how these differ and agree (vectors, which alone tell left from right),
-            or how much of each text has its like in the other (coverage).
+            published), also what these are, how they differ and agree (vectors), or how much of
+            each text has its like in the other (coverage).
         hidden_dim: width of a layer between what is told and the output; 0 for none, as published.
         dropout: share of activations dropped in training.
     """
