@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from regard import biases, masks, normalizers, rotary, scores
 from regard import nn as layers
-from regard.interfaces import Normalizer
+from regard.interfaces import Normalizer, Tokens
 from regard.kernels import Weights, local
 from tests.drawing import Draw, draws
 
@@ -177,6 +177,13 @@ MASKS = [
     MaskCase(
         "padding",
         lambda query_len, key_len: masks.padding(torch.tensor(min(2, key_len)), key_len),
+        lambda query, key: key < 2,
+    ),
+    MaskCase(
+        "real",
+        lambda _, key_len: masks.real(
+            Tokens(torch.zeros(1, key_len, dtype=torch.long), torch.tensor([min(2, key_len)]))
+        )[0],
         lambda query, key: key < 2,
     ),
     MaskCase("causal", masks.causal, lambda query, key: key <= query),

@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from regard.interfaces import Tokens
+
 __all__ = [
     "Window",
     "causal",
@@ -26,6 +28,7 @@ __all__ = [
     "offsets",
     "padding",
     "prefix",
+    "real",
     "window",
 ]
 
@@ -150,6 +153,21 @@ def padding(lengths: Int[Tensor, "*batch"], key_len: int) -> Bool[Tensor, "*batc
             )
     positions = torch.arange(key_len, device=lengths.device)
     return (positions < lengths.unsqueeze(-1)).unsqueeze(-2)
+
+
+def real(text: Tokens) -> Bool[Tensor, "batch 1 length"]:
+    """Allow the tokens of each text, and not its padding, on the device of their ids.
+
+    Source: see `padding`.
+
+    Raises:
+        ValueError: a length is negative or above that of the ids.
+
+    >>> real(Tokens(torch.tensor([[4, 5], [6, 0]]), torch.tensor([2, 1]))).squeeze(1)
+    tensor([[ True,  True],
+            [ True, False]])
+    """
+    return padding(text.lengths.to(text.ids.device), text.ids.shape[1])
 
 
 def offsets(

@@ -6,7 +6,7 @@ Wang & Jiang 2017 (A Compare-Aggregate Model for Matching Text Sequences).
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from regard.functional import masks
@@ -98,8 +98,8 @@ class CompareAggregateMatcher(nn.Module):
         if features.shape[-1] != self.num_features:
             raise ValueError(f"features must be {self.num_features} wide; got {features.shape[-1]}")
         of_left, of_right = self.embedding(left.ids), self.embedding(right.ids)
-        memory_left = self.attention.memory(of_left, of_left, _real(left))
-        memory_right = self.attention.memory(of_right, of_right, _real(right))
+        memory_left = self.attention.memory(of_left, of_left, masks.real(left))
+        memory_right = self.attention.memory(of_right, of_right, masks.real(right))
         found_left = self.attention(of_left, memory_right)
         found_right = self.attention(of_right, memory_left)
         one = self._aggregated(of_left, found_left, left.lengths)
@@ -112,9 +112,9 @@ class CompareAggregateMatcher(nn.Module):
     def matrix(self, left: Tokens, right: Tokens) -> Float[Tensor, "batch left right"]:
         """Return how much each word of the left reads of each of the right."""
         asking, asked = self.embedding(left.ids), self.embedding(right.ids)
-        memory = self.attention.memory(asked, asked, _real(right))
+        memory = self.attention.memory(asked, asked, masks.real(right))
         weights = self.attention.weights(asking, memory)
-        return weights.float().masked_fill(~_real(left).transpose(1, 2), 0)
+        return weights.float().masked_fill(~masks.real(left).transpose(1, 2), 0)
 
     def _aggregated(
         self,
@@ -128,7 +128,3 @@ class CompareAggregateMatcher(nn.Module):
         projected = torch.relu(self.comparison(compared))
         convolved = self.aggregation(projected, lengths)
         return torch.cat([pooling(convolved, lengths) for pooling in self.poolings], dim=-1)
-
-
-def _real(text: Tokens) -> Bool[Tensor, "batch 1 length"]:
-    return masks.padding(text.lengths.to(text.ids.device), text.ids.shape[1])

@@ -177,7 +177,7 @@ class _Group(NamedTuple):
 def _sentences(text: Tokens) -> _Sentences:
     """Cut texts into sentences behind each `EOS`."""
     batch, length = text.ids.shape
-    real = masks.padding(text.lengths.to(text.ids.device), length).squeeze(1)
+    real = masks.real(text).squeeze(1)
     ends = real & (text.ids == EOS)
     number = ends.cumsum(dim=1) + (length + 1) * torch.arange(batch, device=ends.device).unsqueeze(
         1

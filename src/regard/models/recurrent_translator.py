@@ -107,7 +107,7 @@ class RecurrentTranslator(nn.Module):
     def predictions(self, source: Tokens, target: Tokens) -> Predictions:
         """Return the logits of the next token after every real target token, padding left out."""
         known, memory = self._read(source, target)
-        real = masks.padding(target.lengths.to(target.ids.device), target.ids.shape[1]).squeeze(-2)
+        real = masks.real(target).squeeze(-2)
         # Readout and vocabulary are the widest maps by far: only real tokens pay for them.
         logits = self._logits(known.at(real))
         attention = self.decoder.attention

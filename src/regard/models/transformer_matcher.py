@@ -7,7 +7,7 @@ front that stands for the pair).
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -116,7 +116,7 @@ class TransformerMatcher(nn.Module):
         columns = lengths.unsqueeze(1) + 2 + torch.arange(right_len, device=lengths.device)
         columns = columns.clamp(max=sequence.shape[1] - 1).unsqueeze(1)
         weights = rows.gather(2, columns.expand(batch, left_len, right_len))
-        return weights.masked_fill(~(_real(left).transpose(1, 2) & _real(right)), 0)
+        return weights.masked_fill(~(masks.real(left).transpose(1, 2) & masks.real(right)), 0)
 
     def _joined(self, left: Tokens, right: Tokens) -> tuple[Tensor, Tensor]:
         """Return what the layers read of each pair, padded at its end, and whom they may read."""
@@ -141,7 +141,3 @@ class TransformerMatcher(nn.Module):
 
 def _lengths(text: Tokens) -> Tensor:
     return text.lengths.to(text.ids.device)
-
-
-def _real(text: Tokens) -> Bool[Tensor, "batch 1 length"]:
-    return masks.padding(_lengths(text), text.ids.shape[1])

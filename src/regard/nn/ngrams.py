@@ -52,7 +52,7 @@ class Ngrams(nn.Module):
     def forward(self, text: Tokens) -> Int[Tensor, "batch longest length"]:
         """Return the number of the n-gram of each length that begins at each position."""
         ids = text.ids.long()  # keys are too large for narrower integers
-        real = masks.padding(text.lengths.to(ids.device), ids.shape[1]).squeeze(-2)
+        real = masks.real(text).squeeze(-2)
         numbers = [ids.masked_fill(~real | (ids == UNK), PAD)]
         first = self.vocab
         for level, keys in enumerate(self.keys, start=1):

@@ -33,7 +33,7 @@ def next_tokens(
     if not isinstance(model, LanguageModel):
         raise TypeError(f"{type(model).__name__} has no predictions; see LanguageModel")
     given = Tokens(text.ids[:, :-1], (text.lengths - 1).clamp(min=0))
-    real = masks.padding(given.lengths.to(given.ids.device), given.ids.shape[1]).squeeze(-2)
+    real = masks.real(given).squeeze(-2)
     return model.predictions(given).logits.float(), text.ids[:, 1:][real]
 
 

@@ -122,7 +122,7 @@ def predictions(
         raise TypeError(f"{type(model).__name__} has no predictions; see Translator")
     target = batch.target
     given = Tokens(target.ids[:, :-1], (target.lengths - 1).clamp(min=0))
-    real = masks.padding(given.lengths.to(given.ids.device), given.ids.shape[1]).squeeze(-2)
+    real = masks.real(given).squeeze(-2)
     if teacher_forcing < 1:
         given = with_own_words(model, batch.source, given, teacher_forcing)
     found = model.predictions(batch.source, given)
