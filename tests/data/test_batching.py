@@ -283,7 +283,7 @@ def test_a_rank_that_does_not_exist_is_refused(rank: int) -> None:
 def test_too_few_pairs_for_the_ranks_are_refused(
     num_pairs: int, num_sentences: int, num_ranks: int
 ) -> None:
-    message = rf"{num_pairs} batches of one cannot be shared evenly among {num_ranks} ranks "
+    message = rf"{num_pairs} batches of one cannot be shared evenly among {num_ranks} \(processes "
     with pytest.raises(ValueError, match=message):
         BatchSampler(num_pairs, by_sentences(num_sentences), seed=1, num_ranks=num_ranks)
 

@@ -164,8 +164,9 @@ def _halve_until_divisible(batches: list[list[int]], divisor: int) -> list[list[
         batch = batches[largest]
         if len(batch) == 1:
             raise ValueError(
-                f"{len(batches)} batches of one cannot be shared evenly among {divisor} ranks "
-                "(or batches to accumulate); use larger batches, or fewer ranks"
+                f"{len(batches)} batches of one cannot be shared evenly among {divisor} (processes "
+                "times batches to accumulate): accumulate fewer, use fewer processes, or let more "
+                "into a batch"
             )
         middle = len(batch) // 2
         batches[largest : largest + 1] = [batch[:middle], batch[middle:]]
