@@ -22,6 +22,7 @@ PUBLIC = [
     "record",
     "rotary",
     "scores",
+    "show",
     "weights_on_demand",
 ]
 
@@ -30,6 +31,7 @@ MAX_SECONDS = 0.2
 OPTIONAL = {
     "babel",
     "datasets",
+    "fastapi",
     "huggingface_hub",
     "jsonargparse",
     "lightning",
@@ -47,7 +49,9 @@ OPTIONAL = {
     "tensorboard",
     "tokenizers",
     "torchmetrics",
+    "transformers",
     "triton",
+    "uvicorn",
     "yaml",
 }
 

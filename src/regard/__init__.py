@@ -9,6 +9,7 @@ from regard.kernels import attention, attention_weights, local, weights_on_deman
 
 if TYPE_CHECKING:
     from regard.recipes.run import load
+    from regard.recipes.show import show
 
 __all__ = [
     "attention",
@@ -24,6 +25,7 @@ __all__ = [
     "record",
     "rotary",
     "scores",
+    "show",
     "weights_on_demand",
 ]
 
@@ -31,9 +33,13 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Bring `load` in when it is asked for: it needs the packages that training needs."""
+    """Bring in when it is asked for what needs the packages that training needs."""
     if name == "load":
         from regard.recipes.run import load
 
         return load
+    if name == "show":
+        from regard.recipes.show import show
+
+        return show
     raise AttributeError(f"module 'regard' has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 import argparse
 import itertools
+import json
 import os
 import runpy
 import shlex
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import jaxtyping
 import pytest
+from starlette.testclient import TestClient
 from torch.distributed.run import get_args_parser
 
 from regard.cli.main import main
@@ -24,12 +26,14 @@ from regard.recipes.classify import settings as classify
 from regard.recipes.generate import settings as generate
 from regard.recipes.match import settings as match
 from regard.recipes.translate import settings as translate
+from regard.web import Limits, make_application, open_runs, server
+from regard.web.server import listen
 from tests.guards.tree import ROOT
 
 PLACEHOLDERS = {"NAME": "recurrent_translator"}
 """What stands in the documentation for whatever a reader chooses."""
 
-PICTURES = ("--heads", "--html", "--png")
+PICTURES = ("--heads", "--html", "--png", "--svg")
 """Flags that name a file to be written."""
 
 RECIPES: dict[str, Iterable[str]] = {
@@ -114,6 +118,8 @@ def _regard(words: list[str]) -> Any:
         words = [*words, "--shrink", "64", "--repeats", "1"]
     if words[:1] == ["export"]:
         return _unchecked(words)
+    if words[:1] == ["serve"] and "--help" not in words:
+        return _served(words)
     with warnings.catch_warnings():
         # Tests compile nothing; PyTorch's own comparisons say so.
         warnings.filterwarnings("ignore", message="flex_attention called without torch.compile")
@@ -125,6 +131,26 @@ def _unchecked(words: list[str]) -> Any:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(jaxtyping.config, "jaxtyping_disable", True)
         return main(words)
+
+
+def _served(words: list[str]) -> Any:
+    """Open what is to be served, and end there: whether it answers, tests of the page say."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(server, "serve", lambda *_: None)
+        patched.setattr(server, "listen", lambda host, _: listen(host, 0))
+        return main([word for word in words if word != "--open"])
+
+
+def _curl(words: list[str]) -> str | None:
+    """Ask the application itself what is asked of a server."""
+    [address] = [word for word in words if word.startswith("http://127.0.0.1:8000/")]
+    data = words[words.index("-d") + 1]
+    runs = open_runs([Path("runs") / json.loads(data)["run"]], Limits())
+    path = address.removeprefix("http://127.0.0.1:8000")
+    headers = {"content-type": "application/json"}
+    with TestClient(make_application(runs, Limits(), ["testserver"])) as client:
+        answer = client.post(path, content=data, headers=headers)
+    return None if answer.is_success else answer.text
 
 
 def interrupt(run: Path) -> None:
@@ -214,6 +240,7 @@ SCRIPTS: dict[str, Callable[[list[str]], Any]] = {
 }
 
 PROGRAMS: dict[str, Callable[[list[str]], Any]] = {
+    "curl": _curl,
     "regard": _regard,
     "torchrun": _torchrun,
     **{

@@ -32,6 +32,8 @@ from regard.recipes.translate.architectures import (
 )
 from regard.recipes.translate.settings import RECIPES
 from tests import toy_pairs
+from tests.inspection import foreign_models
+from tests.recipes.test_hugging_face import tokenizer
 from tests.toy_language import make_pairs, write_pairs
 from tests.toy_reviews import SIZES, make_reviews, make_topics, write_folders, write_reviews
 
@@ -58,7 +60,7 @@ LINKED = {
 
 STARS = {"bad": "1", "good": "5"}
 
-RUNS = ("runs/subwords", "runs/mine", "runs/words")
+RUNS = ("runs/subwords", "runs/mine", "runs/words", "runs/bahdanau", "runs/luong")
 """Finished runs on Multi30k; a document that trains one itself goes on with that."""
 
 
@@ -155,6 +157,8 @@ def make_belongings() -> None:
     assert main(["train", "classify", "--run", "runs/ngram"]) == 0
     assert main(["train", "generate", "--run", "runs/characters"]) == 0
     assert main(["train", "match", "--run", "runs/abcnn3"]) == 0
+    foreign_models.bert().save_pretrained("bert")
+    tokenizer().save_pretrained("bert")
 
 
 def make_pairs_of_all_kinds() -> None:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from rich.console import Console
 
-from regard.cli import pictures
 from regard.cli.figures import confusion_table, figures_table
-from regard.cli.pictures import shaded
+from regard.recipes import looks
 from regard.recipes.classify.system import Look, Prediction
+from regard.recipes.looks import shaded
 
 PREDICTION = Prediction(("good",), {"bad": 0.25, "good": 0.75}, 2)
 
@@ -43,7 +43,7 @@ def test_a_text_that_was_read_is_drawn_as_it_was_written(
 
 
 def test_long_stretches_that_were_not_read_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "LONGEST_UNREAD", 4)
+    monkeypatch.setattr(looks, "LONGEST_UNREAD", 4)
     text = "unread a 🙂 some film unread é unread"
     spans = [(7, 8), (9, 10), (9, 10), (16, 20), (28, 29), (28, 29)]
     drawn = shaded(look(text, spans))

@@ -29,14 +29,15 @@ def body(example: TextExample) -> str:
 def test_tokens_have_their_shade_as_class_and_their_weight_as_hint() -> None:
     page = body(TextExample(shaded("A FINE\nfilm.", [0.125, 0.625, 0.25])))
     assert (
-        '<p class="shaded" lang="" dir="auto"><span class="w20" title="12.5 %">A</span> '
-        '<span class="w100" title="62.5 %">FINE</span>\n'
-        '<span class="w40" title="25.0 %">film</span>.</p>'
+        '<p class="shaded" lang="" dir="auto">'
+        '<span class="w20" data-weight="0.125" title="12.5 %">A</span> '
+        '<span class="w100" data-weight="0.625" title="62.5 %">FINE</span>\n'
+        '<span class="w40" data-weight="0.25" title="25.0 %">film</span>.</p>'
     ) in page
 
 
 def test_a_token_without_weight_is_only_text() -> None:
-    assert '<span class="w100" title="100.0 %">a</span> b</p>' in body(
+    assert '<span class="w100" data-weight="1" title="100.0 %">a</span> b</p>' in body(
         TextExample(shaded("a b", [1.0, 0.0]))
     )
 
@@ -100,7 +101,7 @@ def test_no_text_acts(in_sentences: bool) -> None:
     names = {name for _, attributes in page.elements for name in attributes}
     assert names <= {
         *("charset", "class", "content", "dir", "http-equiv", "id", "lang", "name"),
-        *("title", "aria-hidden", "aria-labelledby"),
+        *("title", "aria-hidden", "aria-labelledby", "data-weight"),
     }
     shown = HOSTILE.replace("\x00", r"\x00").replace("\u202e", r"\u202e")
     assert ("span", shown) in page.texts
@@ -110,6 +111,14 @@ def test_tiny_weights_are_no_markup() -> None:
     text = shaded("a b", [0.9999, 0.0001])
     assert "&lt; 0.1 %</li>" in body(TextExample(text))
     assert 'title="&lt; 0.1 %"' in body(TextExample(text))
+
+
+def test_a_page_of_texts_alone_needs_no_script_and_allows_none() -> None:
+    page = page_of(TextExample(shaded("a", [1.0])))
+    assert page.all("script") == []
+    [policy] = [str(meta["content"]) for meta in page.all("meta") if "http-equiv" in meta]
+    assert "script-src" not in policy
+    assert policy.startswith("default-src 'none';")
 
 
 def test_the_page_asks_for_nothing_from_elsewhere() -> None:

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.progress import track
 
 from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import shaded
 from regard.cli.reading import read_texts
 from regard.inspection import report
 from regard.inspection.terminal import Shades
 from regard.recipes.classify.system import ClassificationSystem, Look, Prediction
+from regard.recipes.looks import shaded
 from regard.recipes.run import load_as
 
 __all__ = ["run"]

@@ -6,10 +6,11 @@ from rich.console import Console
 
 from regard.cli.figures import figures_table
 from regard.cli.parser import Parser
-from regard.cli.pictures import alignment_of, draw
+from regard.cli.pictures import draw
 from regard.inspection import report
 from regard.inspection.terminal import HeatMap
 from regard.recipes.demo import Reading, train_date_reader
+from regard.recipes.looks import alignment_of
 from regard.training.run_directory import RunDirectory
 
 __all__ = ["run"]

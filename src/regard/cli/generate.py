@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 
 from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import attention_of, check_picture, draw, numbered
+from regard.cli.pictures import check_picture, draw, numbered
 from regard.cli.reading import read_texts
 from regard.decoding import Beam, Sampling
 from regard.inspection.terminal import HeatMap
@@ -20,6 +20,7 @@ from regard.recipes.generate.system import (
     GenerationSystem,
     TextLook,
 )
+from regard.recipes.looks import attention_of
 from regard.recipes.run import load_as
 
 __all__ = ["run"]

@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.progress import track
 
 from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import check_picture, draw, matrix_of, numbered
+from regard.cli.pictures import check_picture, draw, numbered
 from regard.cli.reading import read_texts
 from regard.data.tables import read_rows, text_of
 from regard.inspection import report
 from regard.inspection.terminal import HeatMap
+from regard.recipes.looks import matrix_of
 from regard.recipes.match.settings import DataSettings, MatchSettings
 from regard.recipes.match.system import Match, MatchingSystem
 from regard.recipes.run import load_as, read_settings

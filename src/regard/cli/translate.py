@@ -12,11 +12,12 @@ from rich.progress import track
 
 from regard.cli.heads import add_aligned_by, align_by
 from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import alignment_of, check_picture, cut_notice, draw, numbered
+from regard.cli.pictures import check_picture, cut_notice, draw, numbered
 from regard.cli.reading import read_texts
 from regard.decoding import Beam, Sampling, Search
 from regard.decoding.lengths import LENGTH_PENALTY
 from regard.inspection.terminal import HeatMap
+from regard.recipes.looks import alignment_of
 from regard.recipes.run import load_as
 from regard.recipes.translate.system import Translation, TranslationSystem
 

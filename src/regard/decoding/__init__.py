@@ -8,6 +8,7 @@ from regard.decoding.forced import force
 from regard.decoding.greedy_search import greedy
 from regard.decoding.sampling import sample
 from regard.decoding.search import Beam, Sampling, Search
+from regard.decoding.trace import Traced, Tracing
 from regard.decoding.unknown import WithoutUnknown, replace_unknown
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "Constrained",
     "Sampling",
     "Search",
+    "Traced",
+    "Tracing",
     "WithoutUnknown",
     "beam_search",
     "diverse_beam_search",

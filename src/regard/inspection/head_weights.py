@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.inspection.checks import check_floating_point, check_range
-from regard.inspection.statistics import entropy
+from regard.inspection.measures.statistics import entropy
 
 __all__ = ["HeadWeights"]
 

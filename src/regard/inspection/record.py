@@ -1,18 +1,23 @@
 """Where did the model look? Answered from outside, while the model runs as it always does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple, cast
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from regard.interfaces import Attends
-from regard.kernels.weights import Weights, given_weights
+from regard.inspection.foreign import attending, hugging_face, torch_layers
+from regard.inspection.foreign.listening import Asked, Kind
+from regard.kernels.weights import Weights
 
 __all__ = ["LayerRecord", "Record", "record"]
 
+KINDS: tuple[Kind, ...] = (attending, torch_layers, hugging_face)
+"""The kinds of layers that can be recorded."""
 
 _COMPILED = "a model that was compiled before is recorded after torch.compiler.reset()"
 
@@ -20,8 +25,7 @@ _COMPILED = "a model that was compiled before is recorded after torch.compiler.r
 class _Call(NamedTuple):
     """What a layer was asked, and under which autocast dtypes by device."""
 
-    arguments: tuple[Any, ...]
-    keywords: dict[str, Any]
+    asked: Asked
     autocast: dict[str, torch.dtype]
     versions: list[int]
 
@@ -29,20 +33,17 @@ class _Call(NamedTuple):
 class LayerRecord:
     """What one attention layer was asked, call by call; weights are computed when they are read."""
 
-    def __init__(self, name: str, layer: nn.Module, *, differentiable: bool) -> None:
+    def __init__(self, name: str, layer: nn.Module, kind: Kind, *, differentiable: bool) -> None:
         self.name = name
         self._layer = layer
+        self._kind = kind
         self._differentiable = differentiable
         self._calls: list[_Call] = []
 
-    def keep(
-        self, _layer: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], _: Any
-    ) -> None:
-        """Keep what the layer was asked; a forward hook."""
-        kept = (arguments, keywords)
-        if not self._differentiable:
-            kept = _detached(arguments), _detached(keywords)
-        self._calls.append(_Call(*kept, _autocast(), _versions(kept)))
+    def keep(self, asked: Asked) -> None:
+        """Keep what the layer was asked."""
+        kept = asked if self._differentiable else _detached(asked)
+        self._calls.append(_Call(kept, _autocast(), _versions(kept)))
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -95,25 +96,22 @@ class LayerRecord:
             raise IndexError(
                 f"{self.name} was called {len(self)} times; there is no call {call}{hint}"
             )
-        asked = self._calls[call]
-        if _versions((asked.arguments, asked.keywords)) != asked.versions:
+        asked, autocast, versions = self._calls[call]
+        if _versions(asked) != versions:
             raise ValueError(
                 f"what {self.name} was asked has been changed in place since; its weights are lost"
             )
-        layer = cast(Attends, self._layer)
         with torch.set_grad_enabled(self._differentiable), ExitStack() as stack:
-            for device, dtype in asked.autocast.items():
+            for device, dtype in autocast.items():
                 stack.enter_context(torch.autocast(device, dtype))
-            if hasattr(layer, "weights_on_demand"):
-                yield layer.weights_on_demand(*asked.arguments, **asked.keywords)
-            else:
-                yield given_weights(layer.weights(*asked.arguments, **asked.keywords))
+            yield self._kind.weights(self._layer, asked)
 
     def alignment(self) -> Float[Tensor, "... query key"]:
         """Return the weights of all calls under each other: of a decoder that steps, its alignment.
 
-        The rows of the calls must be the same sequences: a search that reorders its hypotheses
-        returns the alignment with each of them.
+        Where every step adds its own positions to the keys, as self-attention with a cache does,
+        rows end in zeros for the positions that came later. The rows of the calls must be the same
+        sequences: a search that reorders its hypotheses returns the alignment with each of them.
 
         Raises:
             ValueError: there was no call, or the calls differ in batch or keys.
@@ -121,14 +119,20 @@ class LayerRecord:
         if not self._calls:
             raise ValueError(f"{self.name} was not called while it was recorded; {_COMPILED}")
         steps = [self.weights(call) for call in range(len(self))]
-        shapes = {(*step.shape[:-2], step.shape[-1]) for step in steps}
-        if len(shapes) > 1:
+        if not _stack(steps):
+            shapes = sorted({tuple(step.shape) for step in steps})
             raise ValueError(
-                f"the calls of {self.name} differ in batch or keys ({sorted(shapes)}): read them "
-                "one by one with weights(call). A search reorders its rows between steps and "
-                "returns the alignment with each hypothesis."
+                f"the calls of {self.name} differ in batch or keys ({shapes}): read them one by "
+                "one with weights(call). A search reorders its rows between steps and returns the "
+                "alignment with each hypothesis."
             )
-        return torch.cat(steps, dim=-2)
+        num_keys = steps[-1].shape[-1]
+        return torch.cat([F.pad(step, (0, num_keys - step.shape[-1])) for step in steps], dim=-2)
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Return the tensors that are kept, some of them perhaps several times."""
+        for call in self._calls:
+            yield from _tensors(call.asked)
 
 
 class Record:
@@ -157,20 +161,39 @@ class Record:
             raise ValueError(f"name one of the attention layers: {', '.join(self._layers)}")
         return next(iter(self._layers.values()))
 
+    @property
+    def num_bytes(self) -> int:
+        """How much memory is held: every tensor kept, what several share counted once."""
+        kept = (tensor for layer in self._layers.values() for tensor in layer.tensors())
+        storages = (tensor.untyped_storage() for tensor in kept)
+        return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+
 
 @contextmanager
-def record(model: nn.Module, *, differentiable: bool = False) -> Iterator[Record]:
-    """Keep what every attention layer of a model is asked while the block runs.
+def record(
+    model: nn.Module, layers: str | Sequence[str] | None = None, *, differentiable: bool = False
+) -> Iterator[Record]:
+    """Keep what the attention layers of a model are asked while the block runs.
 
-    Nothing is computed and the model keeps its fast path: the layers' inputs are kept, and weights
-    are computed from them when they are read, with the parameters of that moment.
+    Nothing is computed and the model keeps its fast path: what layers are asked is kept, and
+    weights are computed from that when they are read, with the parameters of that moment. Layers
+    are Regard's, any other that is an `Attends`, PyTorch's `nn.MultiheadAttention` wherever it
+    stands, and those of Hugging Face's models, where sdpa or eager attention is chosen.
+
+    Cost: each call keeps what it was given, and nothing of size query x key but masks that are
+    there anyway. Regard's and PyTorch's layers are given their inputs, which layers share; those of
+    Hugging Face projected queries and keys, batch x heads x length x head_dim each: in a generation
+    of n steps with a cache, n² / 2 keys. `Record.num_bytes` says how much it is.
 
     Args:
+        layers: the names of those to be recorded, or patterns such as `decoder.*`; all if not
+            given.
         differentiable: gradients reach the model from its weights, to train where it looks; the
             graph of what was recorded is then kept as long as the record.
 
     Raises:
-        ValueError: the model has no attention layer.
+        ValueError: the model has no attention layer, none of that name, or one whose weights cannot
+            be known.
 
     >>> from regard.nn import MultiHeadAttention
     >>> layer, text = MultiHeadAttention(8, 2), torch.zeros(1, 3, 8)
@@ -179,37 +202,68 @@ def record(model: nn.Module, *, differentiable: bool = False) -> Iterator[Record
     >>> seen.only().weights().shape
     torch.Size([1, 2, 3, 3])
     """
-    layers = {name: layer for name, layer in model.named_modules() if _looks(layer)}
-    if not layers:
-        raise ValueError(
-            f"{type(model).__name__} has no attention layer: none of its modules has a method "
-            "`weights` that takes what calling it takes"
-        )
+    kinds = {layer: kind for layer in model.modules() if (kind := _kind_of(layer)) is not None}
+    found = {name: layer for name, layer in model.named_modules() if _is_innermost(layer, kinds)}
     records = {
-        name: LayerRecord(name or type(layer).__name__, layer, differentiable=differentiable)
-        for name, layer in layers.items()
+        name: LayerRecord(
+            name or type(layer).__name__, layer, kinds[layer], differentiable=differentiable
+        )
+        for name, layer in _chosen(model, found, layers).items()
     }
-    handles = [
-        layer.register_forward_hook(records[name].keep, with_kwargs=True)
-        for name, layer in layers.items()
-    ]
-    try:
+    with ExitStack() as stack:
+        for kind in KINDS:
+            keeps = {
+                found[name]: each.keep
+                for name, each in records.items()
+                if kinds[found[name]] is kind
+            }
+            stack.enter_context(kind.listening(model, keeps))
         yield Record(records)
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
-def _looks(layer: nn.Module) -> bool:
+def _kind_of(layer: nn.Module) -> Kind | None:
+    return next((kind for kind in KINDS if kind.attends(layer)), None)
+
+
+def _is_innermost(layer: nn.Module, kinds: Mapping[nn.Module, Kind]) -> bool:
     """Whether weights are computed here, and not in a layer further inside."""
-    return _attends(layer) and not any(
-        _attends(module) for module in layer.modules() if module is not layer
+    return layer in kinds and not any(
+        module in kinds for module in layer.modules() if module is not layer
     )
 
 
-def _attends(layer: nn.Module) -> bool:
-    """Whether the layer is an `Attends`: a parameter called weights does not make it one."""
-    return callable(getattr(type(layer), "weights", None))
+def _chosen(
+    model: nn.Module, found: dict[str, nn.Module], wanted: str | Sequence[str] | None
+) -> dict[str, nn.Module]:
+    """Return the layers whose names fit what is wanted."""
+    if not found:
+        raise ValueError(
+            f"{type(model).__name__} has no attention layer: none of its modules has a method "
+            "`weights` that takes what calling it takes, is PyTorch's nn.MultiheadAttention, or "
+            "attends through the AttentionInterface of Hugging Face"
+        )
+    if wanted is None:
+        return found
+    patterns = [wanted] if isinstance(wanted, str) else wanted
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in found):
+            raise ValueError(
+                f"no attention layer is named {pattern!r}; there are {', '.join(found)}"
+            )
+    return {
+        name: layer
+        for name, layer in found.items()
+        if any(fnmatchcase(name, pattern) for pattern in patterns)
+    }
+
+
+def _stack(steps: Sequence[Tensor]) -> bool:
+    """Whether the rows of the calls have the same keys, or each call adds its queries to them."""
+    if len({step.shape[:-2] for step in steps}) > 1:
+        return False
+    numbers = [step.shape[-1] for step in steps]
+    grown = [before + step.shape[-2] for before, step in zip(numbers, steps[1:], strict=False)]
+    return len(set(numbers)) == 1 or numbers[1:] == grown
 
 
 def _autocast() -> dict[str, torch.dtype]:
@@ -223,13 +277,19 @@ def _autocast() -> dict[str, torch.dtype]:
 
 def _versions(value: Any) -> list[int]:
     """Return how often each tensor in the value was changed in place."""
+    tensors = [tensor for tensor in _tensors(value) if not tensor.is_inference()]
+    return [tensor._version for tensor in tensors]  # noqa: SLF001 (no public name)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """Return the tensors of the value, whatever they are wrapped in."""
     if isinstance(value, Tensor):
-        return [] if value.is_inference() else [value._version]  # noqa: SLF001 (no public name)
-    if isinstance(value, dict):
-        return _versions(list(value.values()))
-    if isinstance(value, list | tuple):
-        return [version for item in value for version in _versions(item)]
-    return []
+        yield value
+    elif isinstance(value, dict):
+        yield from _tensors(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors(item)
 
 
 def _detached(value: Any) -> Any:

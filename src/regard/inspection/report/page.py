@@ -1,21 +1,29 @@
-"""Examples of any kind as one HTML page: no network, no script, no other file."""
+"""Examples of any kind as one HTML page: no network, no other file, a script where it helps."""
 
 import base64
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Template
+from typing import Any, NamedTuple
 
 from regard.files import replacing
 from regard.inspection.labels import printable
-from regard.inspection.report import alignments, texts
+from regard.inspection.report import alignments, head_grids, mechanism, search, texts
 from regard.inspection.report.alignments import Example
-from regard.inspection.report.markup import definitions, escape
-from regard.inspection.report.stylesheet import stylesheet
+from regard.inspection.report.head_grids import HeadsExample
+from regard.inspection.report.markup import definitions, escape, scale
+from regard.inspection.report.mechanism import MechanismExample
+from regard.inspection.report.packing import NoRoomError, Packing, packings
+from regard.inspection.report.script import behaviour
+from regard.inspection.report.search import SearchExample
+from regard.inspection.report.style import stylesheet
 from regard.inspection.report.texts import TextExample
 
-__all__ = ["Report", "render", "save"]
+__all__ = ["Report", "fragment", "render", "save"]
+
+AnyExample = Example | HeadsExample | MechanismExample | SearchExample | TextExample
 
 _PAGE = Template("""\
 <!doctype html>
@@ -37,7 +45,7 @@ $scales
 <main>
 $examples
 </main>
-</body>
+$script</body>
 </html>
 """)
 
@@ -47,8 +55,63 @@ _EXAMPLE = Template("""\
 $body
 </article>""")
 
-# What the two ends of the scale of colours mean, for each kind of example.
-_ENDS = {Example: ("Weight 0", "100 %"), TextExample: ("Weight 0", "strongest of the text")}
+
+class _Kind(NamedTuple):
+    """What the page must know of a kind of examples.
+
+    Args:
+        name: the class of its articles, by which the script and the rules find them.
+        title: of an example.
+        draw: an example of a number, as finely as the packing says.
+        sizes: of the matrices that can be packed more or less finely.
+        ends: what the two ends of the scale of colours mean.
+        scripted: whether the script does something for it.
+    """
+
+    name: str
+    title: Callable[[Any], str]
+    draw: Callable[[int, Any, Packing], str]
+    sizes: Callable[[Any], list[tuple[int, int]]] = lambda _: []
+    ends: tuple[str, str] | None = None
+    scripted: bool = False
+
+
+_WEIGHTS = ("Weight 0", "100 %")
+
+_KINDS: Mapping[type, _Kind] = {
+    Example: _Kind(
+        "alignment",
+        title=lambda example: example.alignment.title,
+        draw=alignments.draw,
+        sizes=alignments.sizes,
+        ends=_WEIGHTS,
+        scripted=True,
+    ),
+    HeadsExample: _Kind(
+        "attentions",
+        title=lambda example: example.title,
+        draw=head_grids.draw,
+        sizes=head_grids.sizes,
+        ends=_WEIGHTS,
+        scripted=True,
+    ),
+    TextExample: _Kind(
+        "text",
+        title=lambda example: example.shaded.title,
+        draw=lambda _number, example, _packing: texts.draw(example),
+        ends=("Weight 0", "strongest of the text"),
+    ),
+    MechanismExample: _Kind(
+        "mechanism",
+        title=lambda example: example.mechanism.title,
+        draw=lambda number, example, _packing: mechanism.draw(number, example),
+    ),
+    SearchExample: _Kind(
+        "search",
+        title=lambda example: example.search.title,
+        draw=lambda number, example, _packing: search.draw(number, example),
+    ),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,29 +119,40 @@ class Report:
     """What a page shows: a title, key figures by their labels, and examples."""
 
     title: str
-    examples: Sequence[Example | TextExample]
+    examples: Sequence[AnyExample]
     figures: Mapping[str, str] = field(default_factory=dict)
 
 
 def render(report: Report) -> str:
-    """Return the report as the text of an HTML page."""
+    """Return the report as the text of an HTML page.
+
+    Matrices are drawn as finely as a page of about five megabytes allows; where that is coarser
+    than their weights, the page says so.
+    """
     style = stylesheet()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    kinds = list(dict.fromkeys(map(_kind_of, report.examples)))
+    script = behaviour() if any(kind.scripted for kind in kinds) else ""
+    scripts = f" script-src '{_digest(script)}';" if script else ""
+    ends = dict.fromkeys(kind.ends for kind in kinds if kind.ends)
     return _PAGE.substitute(
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; "
+        policy=f"default-src 'none'; style-src '{_digest(style)}';{scripts} base-uri 'none'; "
         "form-action 'none'",
         title=escape(printable(report.title)),
         style=style,
         figures=definitions("figures", report.figures.items()),
-        scales="\n".join(
-            _scale(*ends)
-            for kind, ends in _ENDS.items()
-            if any(isinstance(example, kind) for example in report.examples)
-        ),
-        examples="\n".join(
-            _example(number, example) for number, example in enumerate(report.examples, start=1)
-        ),
+        scales="\n".join(scale(*each) for each in ends),
+        examples="\n".join(_fitting(dict(enumerate(report.examples, start=1)))),
+        script=f"<script>{script}</script>\n" if script else "",
     )
+
+
+def fragment(number: int, example: AnyExample) -> str:
+    """Return one example as a part of a page that has the stylesheet and the script.
+
+    Args:
+        number: of the example, by which its headings are told from those of others in the page.
+    """
+    return _fitting({number: example})[0]
 
 
 def save(report: Report, path: str | os.PathLike[str]) -> None:
@@ -87,21 +161,46 @@ def save(report: Report, path: str | os.PathLike[str]) -> None:
         temporary.write_text(render(report), encoding="utf-8", newline="\n")
 
 
-def _scale(least: str, most: str) -> str:
-    steps = "".join(f'<i class="w{step}"></i>' for step in range(0, 101, 5))
-    return f'<p class="scale">{least} <span aria-hidden="true">{steps}</span> {most}</p>'
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _example(number: int, example: Example | TextExample) -> str:
-    if isinstance(example, Example):
-        kind, title = "alignment", example.alignment.title
-        body = alignments.draw(number, example)
-    else:
-        kind, title = "text", example.shaded.title
-        body = texts.draw(example)
+def _kind_of(example: Any) -> _Kind:
+    if type(example) in _KINDS:
+        return _KINDS[type(example)]
+    known = ", ".join(sorted(kind.__name__ for kind in _KINDS))
+    raise TypeError(f"a page shows examples of the kinds {known}; got {type(example).__name__}")
+
+
+def _fitting(examples: Mapping[int, AnyExample]) -> list[str]:
+    """Return the examples by their numbers, as finely drawn as there is room for."""
+    sizes = [size for example in examples.values() for size in _kind_of(example).sizes(example)]
+    *finer, coarsest = packings(sizes)
+    for packing in finer:
+        try:
+            return _articles(examples, packing)
+        except NoRoomError:
+            continue
+    return _articles(examples, coarsest)
+
+
+def _articles(examples: Mapping[int, AnyExample], packing: Packing) -> list[str]:
+    articles = []
+    for number, example in examples.items():
+        left = packing.room
+        article = _article(number, example, packing)
+        # What was taken for its weights is a part of it.
+        packing.room = left
+        packing.take(len(article.encode()))
+        articles.append(article)
+    return articles
+
+
+def _article(number: int, example: AnyExample, packing: Packing) -> str:
+    kind = _kind_of(example)
     return _EXAMPLE.substitute(
-        kind=kind,
+        kind=kind.name,
         number=number,
-        title=escape(printable(title) or f"Example {number}"),
-        body=body,
+        title=escape(printable(kind.title(example)) or f"Example {number}"),
+        body=kind.draw(number, example, packing),
     )

@@ -63,7 +63,10 @@ def _piece(piece: Piece, share: float | None) -> str:
     hint = percentage(piece.weight)
     if share:
         hint += f"; {percentage(piece.weight / share)} of its sentence"
-    return f'<span class="w{percent(piece.shade)}" title="{escape(hint)}">{text}</span>'
+    return (
+        f'<span class="w{percent(piece.shade)}" data-weight="{piece.weight:.6g}" '
+        f'title="{escape(hint)}">{text}</span>'
+    )
 
 
 def _strongest(shaded: ShadedText) -> str:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.data.tokenizers import Tokenizer
-from regard.inspection.statistics import entropy
+from regard.inspection.measures.statistics import entropy
 from regard.interfaces import Link, Links, Pair
 from regard.recipes.translate.system import Translation, TranslationSystem
 from regard.training.alignment_metrics import link_words, score_links, word_membership

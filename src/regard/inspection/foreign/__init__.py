@@ -1,0 +1,1 @@
+"""Attention layers of every make: how to hear what they are asked, and to say where they looked."""

@@ -1,0 +1,1 @@
+"""What weights say in numbers, and whether predictions depend on what they show."""
