@@ -16,7 +16,9 @@ ROW, HEADING = 22, 30
 
 def opened(page: Page) -> Locator:
     page.get_by_role("button", name="Lines").click()
-    return page.get_by_role("application", name="Lines from")
+    lines = page.get_by_role("application", name="Lines from")
+    expect(lines).to_be_visible()
+    return lines
 
 
 def paths(page: Page) -> int:

@@ -44,6 +44,7 @@ def test_no_token_acts_whatever_is_done_with_it(open_page: Open) -> None:
     ).page
     for view in page.get_by_role("button", name="Lines").all():
         view.click()
+    expect(page.get_by_role("application", name="Lines from")).to_have_count(2)
     for lines in page.get_by_role("application", name="Lines from").all():
         lines.focus()
         for _ in range(number):
@@ -62,6 +63,7 @@ def test_tokens_from_right_to_left_stand_at_their_places(open_page: Open) -> Non
     given = Alignment(torch.eye(3), hebrew, ["a", "b", "c"], "hebrew")
     page = open_page(report(Example(given))).page
     page.get_by_role("button", name="Lines").click()
+    expect(page.locator(".lines")).to_be_visible()
     page.wait_for_timeout(200)
     boxes = page.locator(".lines text").evaluate_all(
         "texts => Object.fromEntries(texts.map(text => "
@@ -79,6 +81,7 @@ def test_a_mark_at_the_end_of_a_word_from_right_to_left_stands_left(open_page: O
     given = Alignment(torch.eye(2), ["שלום!", "ok!"], ["a", "b"], "marks")
     page = open_page(report(Example(given))).page
     page.get_by_role("button", name="Lines").click()
+    expect(page.locator(".lines")).to_be_visible()
     page.wait_for_timeout(200)
     firsts, lasts = zip(
         *page.locator(".lines text", has_text="!").evaluate_all(
@@ -149,6 +152,7 @@ def test_a_narrow_screen_is_not_scrolled_sideways(open_page: Open) -> None:
     for view in ("Lines", "Matrix"):
         for each in page.get_by_role("button", name=view).all():
             each.click()
+        expect(page.get_by_role("application", name=f"{view} ")).to_have_count(2)
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import torch
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from regard.inspection.alignment import Alignment
 from regard.inspection.palette import ON_LIGHT, percent
@@ -58,6 +58,7 @@ def test_a_table_is_drawn_as_it_is(open_page: Open) -> None:
 def test_lines_are_drawn_as_they_are(open_page: Open) -> None:
     page = open_page(report(Example(alignment(4, 5)))).page
     page.get_by_role("button", name="Lines").click()
+    expect(page.locator(".lines")).to_be_visible()
     shown = page.locator(".lines path").count()
     _, root = drawing(page)
     assert len(list(root.iter(f"{SVG}path"))) == shown > 0

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from regard.inspection import curves
+from regard.inspection.figures import curves
 from regard.inspection.learning import Learning, Points
 
 KINDS = ("concatenation", "addition")

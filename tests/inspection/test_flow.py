@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from rich.cells import cell_len
 
 from regard import masks, normalizers, scores
-from regard.inspection import flow_chart
+from regard.inspection.figures import flow_chart
 from regard.inspection.layouts.drawing import Box, Line, Shape, Words
 from regard.inspection.layouts.flow import lay_out
 from regard.inspection.layouts.numerals import numerals

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from torch import Tensor
 
-from regard.inspection import heads
+from regard.inspection.figures import heads
 from regard.inspection.head_weights import HeadWeights
 from regard.inspection.palette import ON_LIGHT
 

@@ -94,9 +94,12 @@ def test_pages_of_heads_and_alignments_have_one_scale() -> None:
 def test_many_heads_stand_closer() -> None:
     classes = [
         Page(fragment(1, HeadsExample([attention(num_heads=number)]))).all("table")[0]["class"]
-        for number in (8, 9)
+        for number in (8, 9, 13)
     ]
-    assert classes == ["heads", "heads many"]
+    assert classes == ["heads", "heads many", "heads many crowded"]
+    crowded = Page(fragment(1, HeadsExample([attention(num_heads=13)])))
+    assert crowded.all("th")[12]["aria-label"] == "head 12"
+    assert ("th", "12") in crowded.texts
 
 
 def test_a_large_alignment_says_its_size_and_its_largest_weights() -> None:

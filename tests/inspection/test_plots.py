@@ -10,9 +10,9 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from regard.inspection import plots
 from regard.inspection.alignment import Alignment
-from regard.inspection.fonts import Fonts, fonts_for
+from regard.inspection.figures import plots
+from regard.inspection.figures.fonts import Fonts, fonts_for
 from regard.inspection.palette import ON_LIGHT
 
 MAGIC = {".pdf": b"%PDF-", ".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<?xml"}

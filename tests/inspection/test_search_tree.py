@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from rich.cells import cell_len
 
-from regard.inspection import search_tree
+from regard.inspection.figures import search_tree
 from regard.inspection.layouts.drawing import Box, Line, Words
 from regard.inspection.layouts.tree import lay_out
 from regard.inspection.palette import ON_DARK, ON_LIGHT

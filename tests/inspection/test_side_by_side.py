@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from regard.inspection import side_by_side
 from regard.inspection.alignment import Alignment
+from regard.inspection.figures import side_by_side
 from regard.inspection.notices import told
 
 

@@ -9,10 +9,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils.tensorboard import SummaryWriter
 
 from regard.inspection.alignment import Alignment
+from regard.inspection.figures.tensorboard import log_attention
 from regard.inspection.head_weights import HeadWeights
 from regard.inspection.mechanism_example import example_of
 from regard.inspection.palette import ON_LIGHT
-from regard.inspection.tensorboard import log_attention
 from tests.inspection.search_example import by_hand
 
 WEIGHTS = torch.tensor([[1.0, 0.0], [0.0, 1.0]])

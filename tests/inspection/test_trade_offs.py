@@ -8,8 +8,8 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
-from regard.inspection import trade_offs
-from regard.inspection.trade_offs import TradeOff, draw, unbeaten
+from regard.inspection.figures import trade_offs
+from regard.inspection.figures.trade_offs import TradeOff, draw, unbeaten
 
 
 def drawn(name: str, bleu: float, step_ms: float, **others: float) -> TradeOff:

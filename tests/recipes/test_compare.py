@@ -12,7 +12,7 @@ import pytest
 from regard.data.files import DataError
 from regard.data.parallel import ParallelText
 from regard.data.splits import Splits
-from regard.inspection import side_by_side
+from regard.inspection.figures import side_by_side
 from regard.interfaces import Pair
 from regard.recipes.run import load_as
 from regard.recipes.translate import compare

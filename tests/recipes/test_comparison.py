@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from regard.inspection import trade_offs
+from regard.inspection.figures import trade_offs
 from regard.recipes.translate.comparison import (
     Outcome,
     as_rows,

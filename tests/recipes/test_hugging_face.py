@@ -183,20 +183,24 @@ def test_positions_that_padding_takes_are_not_counted(save: Callable[..., Path])
     assert len(system.heads("cat " * 60)[0].query) == 62
 
 
-def refused(path: Path | str, said: str) -> None:
+def check_refused(path: Path | str, said: str) -> None:
     with pytest.raises(ModelError, match=said) as caught:
         open_hugging_face(path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    refused(tmp_path, r"cannot be opened: Unrecognized model in .*config\.json")
+    check_refused(tmp_path, r"cannot be opened: Unrecognized model in .*config\.json")
     (tmp_path / "config.json").write_text("{")
-    refused(tmp_path, "cannot be opened: It looks like the config file .* is not a valid JSON")
+    check_refused(
+        tmp_path, "cannot be opened: It looks like the config file .* is not a valid JSON"
+    )
     (tmp_path / "config.json").write_text('{"model_type": "of my own"}')
-    refused(tmp_path, "cannot be opened: The checkpoint .* does not recognize this architecture")
-    refused(tmp_path / "config.json", "is a file; name the folder of the model")
-    refused(tmp_path / "nothing", "cannot be opened: there is no such folder, and ")
+    check_refused(
+        tmp_path, "cannot be opened: The checkpoint .* does not recognize this architecture"
+    )
+    check_refused(tmp_path / "config.json", "is a file; name the folder of the model")
+    check_refused(tmp_path / "nothing", "cannot be opened: there is no such folder, and ")
 
 
 def test_code_that_comes_with_a_model_is_not_run(save: Callable[..., Path]) -> None:
@@ -205,7 +209,7 @@ def test_code_that_comes_with_a_model_is_not_run(save: Callable[..., Path]) -> N
     (folder / "of_its_own.py").write_text(f"open({str(ran)!r}, 'w')\nclass Config: pass\n")
     config = {"model_type": "of its own", "auto_map": {"AutoConfig": "of_its_own.Config"}}
     (folder / "config.json").write_text(json.dumps(config))
-    refused(folder, "cannot be opened: .* contains custom code")
+    check_refused(folder, "cannot be opened: .* contains custom code")
     assert not ran.exists()
 
 
@@ -214,21 +218,21 @@ def test_no_pickle_is_read(save: Callable[..., Path]) -> None:
     folder = save(model)
     (folder / "model.safetensors").unlink()
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
-    refused(folder, r"cannot be opened: Error no file named model\.safetensors")
+    check_refused(folder, r"cannot be opened: Error no file named model\.safetensors")
 
 
 def test_damaged_weights_are_refused(save: Callable[..., Path]) -> None:
     folder = save(foreign_models.bert())
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
-    refused(folder, "cannot be opened: Error while deserializing header")
+    check_refused(folder, "cannot be opened: Error while deserializing header")
 
 
 def test_missing_weights_are_refused(save: Callable[..., Path]) -> None:
     folder = save(foreign_models.bert())
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
-    refused(folder, r"lacks 16 of the weights of a BertModel, encoder\.layer\.2\.attention")
+    check_refused(folder, r"lacks 16 of the weights of a BertModel, encoder\.layer\.2\.attention")
 
 
 def test_what_stands_on_top_of_a_model_need_not_be_there(save: Callable[..., Path]) -> None:
@@ -242,14 +246,14 @@ def test_a_missing_tokenizer_is_refused(make: Callable[[], Any], save: Callable[
     folder = save(make())
     for file in folder.glob("*token*"):
         file.unlink()
-    refused(folder, "has no tokenizer")
+    check_refused(folder, "has no tokenizer")
 
 
 def test_a_model_of_pictures_is_refused(save: Callable[..., Path]) -> None:
     sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = transformers.ViTConfig(**sizes, intermediate_size=8, image_size=8, patch_size=4)
     folder = save(transformers.ViTModel(config))
-    refused(folder, "holds a ViTModel, which reads no text")
+    check_refused(folder, "holds a ViTModel, which reads no text")
 
 
 def test_a_model_without_attention_that_is_known_is_refused(save: Callable[..., Path]) -> None:
@@ -261,7 +265,7 @@ def test_a_model_without_attention_that_is_known_is_refused(save: Callable[..., 
 
 def test_transformers_must_be_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    refused(tmp_path, "opened by transformers: pip install transformers")
+    check_refused(tmp_path, "opened by transformers: pip install transformers")
 
 
 def test_transformers_talks_afterwards_as_before(

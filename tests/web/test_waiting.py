@@ -164,6 +164,16 @@ def test_those_who_ask_for_much_let_others_pass(slow: Slow) -> None:
     assert slow.asked == ["0", "1", "one", *texts[2:]]
 
 
+def test_many_texts_are_predicted_where_few_may_wait(slow: Slow) -> None:
+    slow.goes_on.set()
+    asked = json.dumps({"run": "slow", "texts": ["x"] * 9}).encode()
+    limits = Limits(seconds=20.0, together=8, waiting=2)
+    with served(application(slow, limits)) as address:
+        request = Request(f"{address}api/predict", asked, {"content-type": "application/json"})
+        with urlopen(request, timeout=20) as answer:
+            assert len(json.load(answer)["predictions"]) == 9
+
+
 def test_fifty_megabytes_are_refused_over_the_wire(slow: Slow) -> None:
     with served(application(slow)) as address:
         status, _, answer = ask(address, "x" * 50_000_000)

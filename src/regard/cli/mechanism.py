@@ -135,7 +135,7 @@ def _window(given: Any) -> Window | None:
 def _draw(mechanism: Mechanism, path: Path) -> None:
     """Draw a flow chart to a picture file; say so on stderr where a font lacks a character."""
     # Imported here: it brings in matplotlib, which nothing else needs.
-    from regard.inspection.flow_chart import save
+    from regard.inspection.figures.flow_chart import save
 
     with told(lambda line: print(f"regard: {path}: {line}", file=sys.stderr)):
         save(mechanism, path)

@@ -63,7 +63,7 @@ def numbered(path: Path, number: int, total: int) -> Path:
 def draw(alignment: Alignment, path: Path) -> None:
     """Draw an alignment to a picture file; say so on stderr where a font lacks a character."""
     # Imported here: it brings in matplotlib, which nothing else needs.
-    from regard.inspection.plots import save
+    from regard.inspection.figures.plots import save
 
     with _said_of(path):
         save(alignment, path)
@@ -72,7 +72,7 @@ def draw(alignment: Alignment, path: Path) -> None:
 def draw_heads(attentions: Sequence[HeadWeights], path: Path, title: str) -> None:
     """Draw all heads to a picture file; say so on stderr where a font lacks a character."""
     # Imported here, as above.
-    from regard.inspection.heads import save
+    from regard.inspection.figures.heads import save
 
     with _said_of(path):
         save(attentions, path, title)
@@ -85,7 +85,7 @@ def draw_example(example: AnyExample, path: Path) -> None:
         UsageError: it is a text, whose shades are drawn to .svg alone.
     """
     # Imported here, as above.
-    from regard.inspection import flow_chart, search_tree
+    from regard.inspection.figures import flow_chart, search_tree
 
     if isinstance(example, Example):
         draw(example.alignment, path)
@@ -107,7 +107,7 @@ def draw_example(example: AnyExample, path: Path) -> None:
 def draw_curves(learnings: Sequence[Learning], path: Path) -> None:
     """Draw how trainings went to a picture file."""
     # Imported here, as above.
-    from regard.inspection.curves import save
+    from regard.inspection.figures.curves import save
 
     with _said_of(path):
         save(learnings, path)

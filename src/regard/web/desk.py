@@ -113,7 +113,7 @@ class Desk:
     async def _ask_all(self, questions: Sequence[_Question]) -> list[Prediction]:
         """Ask some at a time, so that others get their turn between them."""
         found: list[Prediction] = []
-        together = self.limits.together
+        together = min(self.limits.together, self.limits.waiting)
         for first in range(0, len(questions), together):
             some = questions[first : first + together]
             found += cast(list[Prediction], await asyncio.gather(*map(self._ask, some)))

@@ -89,7 +89,7 @@ def draw_file(run: str, sight: Sight, kind: str) -> File:
 
 def _figure(drawn: Example | HeadsExample | SearchExample, kind: str) -> bytes:
     # Imported here: they bring in matplotlib, which nothing else needs.
-    from regard.inspection import heads, plots, search_tree
+    from regard.inspection.figures import heads, plots, search_tree
 
     def save(path: Path) -> None:
         if isinstance(drawn, HeadsExample):

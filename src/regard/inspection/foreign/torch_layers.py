@@ -2,7 +2,8 @@
 
 In its fast path a `torch.nn.TransformerEncoderLayer` computes everything in one call and never
 calls its attention: then the layer is heard, and what its attention would have been asked follows
-from what the layer was.
+from what the layer was. Where it reads nested tensors, as `torch.nn.TransformerEncoder` makes of
+padded ones, there are weights up to the longest text, and those of padding are 0.
 """
 
 from collections.abc import Callable, Iterator, Mapping

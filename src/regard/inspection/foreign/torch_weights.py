@@ -80,7 +80,7 @@ class _Score:
             matrix = _matrix(self._layer, 1).unflatten(0, (-1, self._layer.head_dim))
             turned = heads * heads.shape[-1] ** -0.5 @ matrix
             scores: Tensor = inner_product(turned.flatten(-3, -2), self._key)
-            return scores.reshape(*heads.shape[:-1], -1)
+            return scores.reshape(*heads.shape[:-1], self._key.shape[-2])
         if self._keys is None:
             self._keys = _keys(self._layer, self._key)
         with torch.autocast(query.device.type, enabled=False):

@@ -31,8 +31,9 @@ $stage
 </div>
 </section>""")
 
-# Beside so many heads in a row there is room for the one that is large.
-_FEW = 8
+# Beside the heads of a layer there is to be room for the one that is large: of more than so many,
+# each is smaller, and of more than the second number each is named by its number alone.
+_FEW, _MANY = 8, 12
 
 _LEGEND = (
     "Below each head stands its mean entropy in nats: 0 where every query looks at one key alone."
@@ -99,11 +100,23 @@ def _grid(identity: tuple[int, int], name: str, entropies: Sequence[Sequence[flo
         number=number,
         place=place,
         name=escape(printable(name)),
-        heads="".join(f'<th scope="col">head {head}</th>' for head in heads),
+        heads="".join(_column(head, len(heads)) for head in heads),
         layers=layers,
         stage=stage(),
-        kind="heads many" if len(heads) > _FEW else "heads",
+        kind=_kind(len(heads)),
     )
+
+
+def _kind(num_heads: int) -> str:
+    if num_heads <= _FEW:
+        return "heads"
+    return "heads many" if num_heads <= _MANY else "heads many crowded"
+
+
+def _column(head: int, num_heads: int) -> str:
+    if num_heads <= _MANY:
+        return f'<th scope="col">head {head}</th>'
+    return f'<th scope="col" aria-label="head {head}">{head}</th>'
 
 
 def _data(

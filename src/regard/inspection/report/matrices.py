@@ -72,12 +72,16 @@ def note(text: str, sizes: Sequence[tuple[int, int]], packing: Packing) -> str:
             f"To keep the page small, a cell shows the largest of up to {down} × {across} weights."
         )
     if any(columns > packing.keys for _, columns in sizes):
-        said.append(
-            f"The {packing.keys} largest weights of each row are exact."
-            if packing.keys
-            else "No weight is more exact than can be seen."
-        )
+        said.append(_exactness(packing.keys))
     return f'<p class="note">{escape(" ".join(said))}</p>'
+
+
+def _exactness(keys: int) -> str:
+    if keys > 1:
+        return f"The {keys} largest weights of each row are exact."
+    if keys:
+        return "The largest weight of each row is exact."
+    return "No weight is more exact than can be seen."
 
 
 def _label(token: str) -> str:

@@ -130,6 +130,10 @@ h3 { margin: 1.5rem 0 0.75rem; font-size: 1rem; line-height: 1.35; }
 .many tbody td { min-width: 2.2rem; }
 .many button { padding: 3px 3px 1px; }
 .many canvas { width: 2.6rem; height: 2.6rem; }
+.crowded td { font-size: 0.62rem; }
+.crowded tbody td { min-width: 1.9rem; }
+.crowded button { padding: 2px 2px 1px; }
+.crowded canvas { width: 1.8rem; height: 1.8rem; }
 .heads button:hover { background: var(--raised); color: var(--text); }
 .heads button[aria-pressed="true"] { background: var(--beam); color: var(--text); }
 .stage { max-width: 100%; }

@@ -5,8 +5,8 @@ from itertools import islice
 from pathlib import Path
 
 from regard.data.links import read_links
-from regard.inspection import side_by_side
 from regard.inspection.alignment import Alignment
+from regard.inspection.figures import side_by_side
 from regard.inspection.notices import told
 from regard.interfaces import Pair
 from regard.recipes.alone import in_training

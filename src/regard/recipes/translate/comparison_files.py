@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from regard.files import replacing
-from regard.inspection import trade_offs
+from regard.inspection.figures import trade_offs
 from regard.recipes.alone import locked
 from regard.recipes.translate.comparison import (
     AER,

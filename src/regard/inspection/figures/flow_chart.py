@@ -4,7 +4,7 @@ import os
 
 from matplotlib.figure import Figure
 
-from regard.inspection import drawing_figure
+from regard.inspection.figures import painting
 from regard.inspection.layouts.flow import lay_out
 from regard.inspection.mechanism import Mechanism
 
@@ -17,7 +17,7 @@ def draw(mechanism: Mechanism) -> Figure:
     Every matrix has its numbers, its shape and its shades: weights those of the scale of weights,
     all others one colour above 0 and one below.
     """
-    return drawing_figure.figure_of(lay_out(mechanism), mechanism.title)
+    return painting.figure_of(lay_out(mechanism), mechanism.title)
 
 
 def save(mechanism: Mechanism, path: str | os.PathLike[str]) -> None:
@@ -26,4 +26,4 @@ def save(mechanism: Mechanism, path: str | os.PathLike[str]) -> None:
     Raises:
         ValueError: `path` ends in another suffix.
     """
-    drawing_figure.save(lay_out(mechanism), path, mechanism.title)
+    painting.save(lay_out(mechanism), path, mechanism.title)

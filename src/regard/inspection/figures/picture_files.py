@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from regard.files import replacing
-from regard.inspection.fonts import fonts_for
+from regard.inspection.figures.fonts import fonts_for
 
 __all__ = ["SUFFIXES", "save_figure"]
 

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox, BboxBase
 
-from regard.inspection.fonts import fonts_for
-from regard.inspection.picture_files import save_figure
+from regard.inspection.figures.fonts import fonts_for
+from regard.inspection.figures.picture_files import save_figure
 
 __all__ = ["TradeOff", "draw", "save", "unbeaten"]
 

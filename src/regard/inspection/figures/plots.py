@@ -12,10 +12,10 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from regard.inspection.alignment import Alignment
-from regard.inspection.fonts import fonts_for
+from regard.inspection.figures.fonts import fonts_for
+from regard.inspection.figures.picture_files import SUFFIXES, save_figure
 from regard.inspection.labels import printable, shorten, token_label
 from regard.inspection.palette import ON_LIGHT
-from regard.inspection.picture_files import SUFFIXES, save_figure
 
 __all__ = [
     "COLOURS",

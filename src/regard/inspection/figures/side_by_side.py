@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from regard.inspection.alignment import Alignment
-from regard.inspection.fonts import fonts_for
+from regard.inspection.figures.fonts import fonts_for
+from regard.inspection.figures.picture_files import save_figure
+from regard.inspection.figures.plots import draw_cells, token_labels
 from regard.inspection.labels import printable
-from regard.inspection.picture_files import save_figure
-from regard.inspection.plots import draw_cells, token_labels
 
 __all__ = ["draw", "save"]
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
-from regard.inspection import flow_chart, heads, plots, search_tree
 from regard.inspection.alignment import Alignment
+from regard.inspection.figures import flow_chart, heads, plots, search_tree
 from regard.inspection.head_weights import HeadWeights
 from regard.inspection.mechanism import Mechanism
 from regard.inspection.search_steps import SearchSteps

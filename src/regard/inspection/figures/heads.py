@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from regard.inspection.fonts import fonts_for
+from regard.inspection.figures.fonts import fonts_for
+from regard.inspection.figures.picture_files import save_figure
+from regard.inspection.figures.plots import COLOURS, draw_bar, draw_mesh
 from regard.inspection.head_weights import HeadWeights
 from regard.inspection.labels import printable, shorten, token_label
-from regard.inspection.picture_files import save_figure
-from regard.inspection.plots import COLOURS, draw_bar, draw_mesh
 
 __all__ = ["draw", "save"]
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch, PathPatch, Polygon, Rectangle
 from matplotlib.path import Path
 
-from regard.inspection.fonts import fonts_for
+from regard.inspection.figures.fonts import fonts_for
+from regard.inspection.figures.picture_files import save_figure
 from regard.inspection.labels import printable, shorten
 from regard.inspection.layouts.drawing import (
     STRONGEST,
@@ -24,7 +25,6 @@ from regard.inspection.layouts.drawing import (
     text_width,
 )
 from regard.inspection.palette import ON_LIGHT, ink, percent
-from regard.inspection.picture_files import save_figure
 
 __all__ = ["COLOURS", "figure_of", "save"]
 

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from regard.inspection.fonts import fonts_for
+from regard.inspection.figures.fonts import fonts_for
+from regard.inspection.figures.picture_files import save_figure
 from regard.inspection.labels import printable, shorten
 from regard.inspection.learning import Learning, Points
-from regard.inspection.picture_files import save_figure
 
 __all__ = ["draw", "save"]
 

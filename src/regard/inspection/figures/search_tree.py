@@ -4,7 +4,7 @@ import os
 
 from matplotlib.figure import Figure
 
-from regard.inspection import drawing_figure
+from regard.inspection.figures import painting
 from regard.inspection.layouts.tree import lay_out
 from regard.inspection.search_steps import SearchSteps
 
@@ -17,7 +17,7 @@ def draw(search: SearchSteps) -> Figure:
     Every choice has its probability as number and shade; what was not followed is dashed. Behind
     each hypothesis that was returned stand its rank and its score.
     """
-    return drawing_figure.figure_of(lay_out(search), search.title)
+    return painting.figure_of(lay_out(search), search.title)
 
 
 def save(search: SearchSteps, path: str | os.PathLike[str]) -> None:
@@ -26,4 +26,4 @@ def save(search: SearchSteps, path: str | os.PathLike[str]) -> None:
     Raises:
         ValueError: `path` ends in another suffix.
     """
-    drawing_figure.save(lay_out(search), path, search.title)
+    painting.save(lay_out(search), path, search.title)

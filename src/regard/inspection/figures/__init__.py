@@ -1,0 +1,1 @@
+"""Pictures as files and figures, drawn by matplotlib."""
