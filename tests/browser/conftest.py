@@ -45,7 +45,7 @@ Open = Callable[..., Visit]
 """Opens a report; what it is called with beside it are the options of the browser's context."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start the machine's Chromium."""
     if CHROMIUM is None:

@@ -30,7 +30,7 @@ from regard.web import Limits, make_application, open_runs, server
 from regard.web.server import listen
 from tests.guards.tree import ROOT
 
-PLACEHOLDERS = {"NAME": "recurrent_translator"}
+PLACEHOLDERS = {"NAME": "recurrent_translator", "RUN": "runs/subwords"}
 """What stands in the documentation for whatever a reader chooses."""
 
 PICTURES = ("--heads", "--html", "--png", "--svg")

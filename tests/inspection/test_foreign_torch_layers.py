@@ -137,6 +137,16 @@ def test_outputs_are_the_same_to_the_last_bit(
     torch.testing.assert_close(weights.float().sum(-1), sums, rtol=0, atol=2e-2)
 
 
+def test_the_fast_path_is_heard_after_a_call_of_the_attention_alone() -> None:
+    model, text = encoder(), draw(BATCH, LENGTH, WIDTH)
+    attention = model.layers[0].self_attn
+    with torch.no_grad(), record(model, "layers.0.*") as seen:
+        attention(text, text, text, need_weights=False)
+        model(text)
+    assert len(seen.only()) == 2
+    torch.testing.assert_close(seen.only().weights(0), seen.only().weights(1), rtol=1e-5, atol=1e-6)
+
+
 def test_nobody_listens_to_a_copy() -> None:
     layer, text = encoder(), draw(BATCH, LENGTH, WIDTH)
     with record(layer) as seen:

@@ -272,6 +272,7 @@ def test_transformers_talks_afterwards_as_before(
     save: Callable[..., Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = save(foreign_models.t5())
+    logging.enable_progress_bar()
     capfd.readouterr()
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
     open_hugging_face(folder).heads(TEXT)

@@ -155,6 +155,27 @@ def test_what_cannot_be_drawn_is_refused(
         show(what, *texts)
 
 
+def test_tokens_are_not_given_twice() -> None:
+    for what in (translator(), Alignment(WEIGHTS, ["a", "b"], ["c", "d"])):
+        with pytest.raises(TypeError, match="has tokens of its own: leave out source="):
+            show(what, source=["x", "y"])
+
+
+def test_an_empty_batch_has_nothing_to_draw() -> None:
+    layer = nn.MultiheadAttention(8, 2, batch_first=True)
+    with torch.no_grad(), regard.record(layer) as seen:
+        layer(TEXTS[:0], TEXTS[:0], TEXTS[:0])
+    with pytest.raises(ValueError, match="was called with an empty batch"):
+        show(seen)
+
+
+def test_a_text_is_a_str() -> None:
+    texts: Any = [["ein haus"]]
+    # Where types are checked while tests run, it is said before.
+    with pytest.raises(TypeError, match=r"str"):
+        show(translator(), *texts)
+
+
 def test_a_system_needs_a_text() -> None:
     with pytest.raises(ValueError, match="give a text to look into"):
         examples_of(translator(), [])

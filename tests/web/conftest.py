@@ -72,7 +72,8 @@ def runs(folders: dict[str, Path]) -> dict[str, Any]:
     """Open the runs as a server does."""
     from regard.web import Limits, open_runs
 
-    examples = [["ein haus rot"], ["the cat ?", "the cat ."]]
+    long = "who of all of them sees the cat in the garden behind the house ?"
+    examples = [["ein haus rot"], ["the cat ?", "the cat ."], [long, long]]
     return open_runs(list(folders.values()), Limits(), examples=examples)
 
 

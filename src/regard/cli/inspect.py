@@ -12,7 +12,7 @@ from regard.cli.figures import kept_figures
 from regard.cli.heads import draw_all, require_heads
 from regard.cli.inspected import inspect
 from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import check_picture, draw_example, numbered
+from regard.cli.pictures import check_drawable, check_page, check_picture, draw_example, numbered
 from regard.inspection.report import AnyExample, Report, save
 from regard.recipes.hugging_face import HuggingFaceSystem, open_hugging_face
 from regard.recipes.run import System, device_named, load, read_settings
@@ -62,6 +62,8 @@ def run(words: list[str]) -> int:
     heads = [(each.title, each.look()) for each in found.readings] if given.heads else []
     page = [*found.examples, *found.heads()] if given.html else []
     pictures = _a_picture_of_each(found.examples, texts) if given.png else []
+    for example in pictures:
+        check_drawable(example, given.png)
     for number, example in enumerate(pictures, start=1):
         path = numbered(given.png, number, len(pictures))
         draw_example(example, path)
@@ -101,7 +103,10 @@ def _parser() -> Parser:
     parser.add_device()
     parser.add_argument("--html", type=Path | None, help="write the pictures to a page")
     parser.add_argument(
-        "--png", "--svg", type=Path | None, help="draw the first to a .png, .svg or .pdf file"
+        "--png",
+        "--svg",
+        type=Path | None,
+        help="draw a picture of each to a .png, .svg or .pdf file",
     )
     parser.add_argument(
         "--heads",
@@ -125,7 +130,7 @@ def _check(given: Any, texts: Sequence[str]) -> None:
     require_text(texts)
     if given.hf is not None and not texts:
         raise UsageError("--hf needs texts to look into")
-    for flag in ("html", "png", "heads"):
+    for flag in ("beam", "layer", "head", "html", "png", "heads"):
         if given[flag] is not None and not texts:
             raise UsageError(f"--{flag} needs texts to look into")
     for flag in ("measures", "steps"):
@@ -133,6 +138,10 @@ def _check(given: Any, texts: Sequence[str]) -> None:
             raise UsageError(f"--{flag} needs texts to look into")
     check_picture(given.png)
     check_picture(given.heads, "--heads")
+    check_page(given.html)
+    files = [file for file in (given.html, given.png, given.heads) if file is not None]
+    if len(set(files)) < len(files):
+        raise UsageError("--html, --png and --heads must name different files")
     if given.hf is not None and given.heads is not None:
         raise UsageError("--hf shows all heads: draw them by --png")
 

@@ -19,7 +19,7 @@ from regard.cli.measures import (
     print_translator_measures,
 )
 from regard.cli.parser import UsageError
-from regard.cli.pictures import alignment_of, attention_of, cut_notice, matrix_of, shaded
+from regard.cli.pictures import cut_notice
 from regard.decoding import Beam
 from regard.inspection.alignment import Alignment
 from regard.inspection.head_weights import HeadWeights
@@ -31,6 +31,7 @@ from regard.recipes.classify.system import ClassificationSystem
 from regard.recipes.generate.system import GenerationSystem, TextLook
 from regard.recipes.heads import has_heads, one_of
 from regard.recipes.hugging_face import HuggingFaceSystem
+from regard.recipes.looks import alignment_of, attention_of, matrix_of, shaded
 from regard.recipes.match.system import MatchingSystem
 from regard.recipes.run import System
 from regard.recipes.translate.system import Translation, TranslationSystem

@@ -43,6 +43,13 @@ COMMANDS = (
 )
 
 
+EXTRAS = {
+    "export": ("ctranslate2", "onnx", "onnxruntime", "onnxscript"),
+    "web": ("fastapi", "pydantic", "starlette", "uvicorn"),
+}
+"""What is installed by which extra; all else by those that training and pictures need."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a mistake of the user's is one line on stderr and exit code 2."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -65,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.name is None or error.name.startswith("regard"):
             raise
         package = error.name.partition(".")[0]
-        extras = "export" if package.startswith(("onnx", "ctranslate2")) else "train,plot"
+        extras = next((name for name, held in EXTRAS.items() if package in held), "train,plot")
         print(f"regard: this needs {package}: pip install 'regard[{extras}]'", file=sys.stderr)
         return 2
 

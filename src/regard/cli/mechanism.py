@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import check_picture
+from regard.cli.pictures import check_page, check_picture
 from regard.functional.masks import Window
 from regard.inspection import report
 from regard.inspection.mechanism import MAX_TOKENS, MAX_WIDTH, Mechanism
@@ -98,6 +98,7 @@ def _parser() -> Parser:
 def _check(given: Any) -> None:
     require_text([given.tokens, given.queries or ""])
     check_picture(given.png)
+    check_page(given.html)
     _require("score", given.score, SCORES)
     _require("normalizer", given.normalizer, NORMALIZERS)
     if given.bias is not None:
@@ -128,7 +129,8 @@ def _window(given: Any) -> Window | None:
             "--window is two numbers, of words before and of words after, such as 1,0; "
             f"got {given.window}"
         )
-    before, after = map(int, parts)
+    # No more words are ever there; and numbers may be too large for the machine.
+    before, after = (min(int(part), MAX_TOKENS) for part in parts)
     return Window(before, 0 if given.causal else after)
 
 

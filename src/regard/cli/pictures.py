@@ -19,21 +19,18 @@ from regard.inspection.report import (
     TextExample,
 )
 from regard.inspection.text_picture import draw_text
-from regard.recipes.looks import alignment_of, attention_of, matrix_of, shaded
 from regard.recipes.translate.system import Translation
 
 __all__ = [
-    "alignment_of",
-    "attention_of",
+    "check_drawable",
+    "check_page",
     "check_picture",
     "cut_notice",
     "draw",
     "draw_curves",
     "draw_example",
     "draw_heads",
-    "matrix_of",
     "numbered",
-    "shaded",
 ]
 
 
@@ -53,6 +50,26 @@ def check_picture(path: Path | None, flag: str = "--png") -> None:
     """
     if path is not None and path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise UsageError(f"{flag} writes .png, .svg or .pdf; got {path}")
+
+
+def check_page(path: Path | None) -> None:
+    """Refuse a page whose name has the ending of something else, before anything is done for it.
+
+    Raises:
+        UsageError: its name ends in neither .html nor .htm.
+    """
+    if path is not None and path.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--html writes .html; got {path}")
+
+
+def check_drawable(example: AnyExample, path: Path) -> None:
+    """Refuse a file that an example cannot be drawn to.
+
+    Raises:
+        UsageError: it is a text, whose shades are drawn to .svg alone.
+    """
+    if isinstance(example, TextExample) and path.suffix.lower() != ".svg":
+        raise UsageError(f"the shades of a text are drawn to .svg or --html; got {path}")
 
 
 def numbered(path: Path, number: int, total: int) -> Path:
@@ -79,11 +96,7 @@ def draw_heads(attentions: Sequence[HeadWeights], path: Path, title: str) -> Non
 
 
 def draw_example(example: AnyExample, path: Path) -> None:
-    """Draw what a page has as an example to a picture file.
-
-    Raises:
-        UsageError: it is a text, whose shades are drawn to .svg alone.
-    """
+    """Draw what a page has as an example to a picture file that `check_drawable` lets pass."""
     # Imported here, as above.
     from regard.inspection.figures import flow_chart, search_tree
 
@@ -92,8 +105,6 @@ def draw_example(example: AnyExample, path: Path) -> None:
     elif isinstance(example, HeadsExample):
         draw_heads(example.attentions, path, example.title)
     elif isinstance(example, TextExample):
-        if path.suffix.lower() != ".svg":
-            raise UsageError(f"the shades of a text are drawn to .svg or --html; got {path}")
         with replacing(path) as draft:
             draft.write_text(draw_text(example.shaded), encoding="utf-8")
     else:

@@ -111,9 +111,8 @@ class HuggingFaceSystem:
         if "ByteLevel" not in str(getattr(backend, "decoder", "")):
             return tokens
         # Their names stand for bytes, which nobody can read.
-        special = set(self.tokenizer.all_special_ids)
         return [
-            token if number in special else self.tokenizer.decode([number])
+            self.tokenizer.decode([number]) or token
             for number, token in zip(numbers, tokens, strict=True)
         ]
 

@@ -3,6 +3,7 @@
 import html
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from io import StringIO
 from itertools import groupby
 from pathlib import Path
@@ -145,6 +146,11 @@ def show(
         *(ClassificationSystem, GenerationSystem, MatchingSystem, TranslationSystem),
         HuggingFaceSystem,
     )
+    has_tokens = source is not None or target is not None
+    if has_tokens and isinstance(what, (*systems, *_OF_DRAWINGS)):
+        raise TypeError(
+            f"a {type(what).__name__} has tokens of its own: leave out source=, target="
+        )
     if isinstance(what, systems):
         return Shown(examples_of(what, texts), title)
     if texts:
@@ -167,6 +173,9 @@ def examples_of(
     """
     if not texts:
         raise ValueError("give a text to look into")
+    for text in texts:
+        if not isinstance(text, str):
+            raise TypeError(f"give each text by itself, as a str; got {type(text).__name__}")
     if isinstance(system, MatchingSystem):
         if len(texts) != 2:
             raise ValueError(f"a match is of two texts; got {len(texts)}")
@@ -186,13 +195,16 @@ def _of_text(
         yield HeadsExample(system.heads(text), text)
     elif isinstance(system, TranslationSystem):
         [[best, *_]] = system.translate([text], _BEAM)
-        yield Example(alignment_of(best), source=text, prediction=best.text)
-        if has_heads(system.model):
+        drawing = alignment_of(best)
+        if best.num_cut:
+            drawing = replace(drawing, title=f"the last {best.num_cut} tokens were not read")
+        yield Example(drawing, source=text, prediction=best.text)
+        if has_heads(system.model) and best.source_tokens:
             yield HeadsExample(system.heads(text, best), f"{text} → {best.text}")
     elif isinstance(system, ClassificationSystem):
         [look] = system.look([text])
         yield TextExample(shaded(look))
-        if has_heads(system.model):
+        if has_heads(system.model) and len(look.weights):
             yield HeadsExample(system.heads(text), text)
     else:
         yield Example(attention_of(system.look(text)), source=text)
@@ -235,6 +247,8 @@ def _of_record(seen: Record, sides: _Sides, title: str) -> Iterator[AnyExample]:
 def _first(layer: LayerRecord) -> Tensor:
     """Return the weights of the last call, of the first text of its batch."""
     weights = layer.weights().float().cpu()
+    if weights.dim() > 2 and not len(weights):
+        raise ValueError(f"{layer.name} was called with an empty batch: there is nothing to draw")
     return weights[0] if weights.dim() > 2 else weights
 
 

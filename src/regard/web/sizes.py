@@ -2,7 +2,7 @@
 
 from regard.web.limits import Limits
 
-__all__ = ["check_characters", "check_tokens"]
+__all__ = ["check_beam", "check_characters", "check_tokens"]
 
 
 def check_characters(text: str, limits: Limits) -> None:
@@ -28,4 +28,23 @@ def check_tokens(num_tokens: int, limits: Limits) -> None:
         raise ValueError(
             f"the text has {num_tokens:,} tokens, those that are to follow counted; this server "
             f"takes up to {limits.tokens:,}: shorten it"
+        )
+
+
+def check_beam(num_tokens: int, beam: int, *, times: int, limits: Limits) -> None:
+    """Refuse a beam that is too wide for a text of this length.
+
+    What is being computed is not stopped when its time has run out: so it must not take long.
+
+    Args:
+        times: how often as many tokens as may be read may be written in all.
+
+    Raises:
+        ValueError: all hypotheses together may have more tokens than that.
+    """
+    most = max(1, int(times * limits.tokens / max(1, num_tokens)))
+    if beam > most:
+        raise ValueError(
+            f"a beam of {beam} takes too long for {num_tokens:,} tokens: choose one of up to "
+            f"{most}, or shorten the text"
         )

@@ -15,7 +15,7 @@ from regard.web.answered import Choices, Kind, Prediction, Range, Translated, Vi
 from regard.web.asked import Options
 from regard.web.limits import Limits
 from regard.web.sights import Drawn, Sight, Texts
-from regard.web.sizes import check_tokens
+from regard.web.sizes import check_beam, check_tokens
 
 __all__ = ["ServedTranslator"]
 
@@ -53,7 +53,12 @@ class ServedTranslator:
     def check(self, texts: Texts, options: Options) -> None:
         [text] = texts
         num_tokens = len(self._system.source_tokenizer.encode(text))
-        check_tokens(min(num_tokens, self._system.max_len), self._limits)
+        num_read = min(num_tokens, self._system.max_len)
+        check_tokens(num_read, self._limits)
+        beam = self._beam(options)
+        # A search that is shown is gone through again, step by step.
+        times = 1 if options.view == "search" else BEAM
+        check_beam(num_read, beam, times=times, limits=self._limits)
 
     def look(self, asked: Sequence[Texts], options: Options) -> list[Sight]:
         if self._transformer is not None:
