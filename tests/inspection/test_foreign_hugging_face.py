@@ -37,6 +37,11 @@ def output(model: Any, **changes: Any) -> Tensor:
     return model(**{**texts(model), **changes})[0]
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def sdpa_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count how often PyTorch's fused attention runs."""
@@ -210,8 +215,8 @@ def test_eager_attention_is_seen_without_its_dropout() -> None:
     )
     with record(model) as seen:
         output(model.train())
-    wanted = said_by(model.eval())[0]
-    torch.testing.assert_close(seen[seen.layers[0]].weights(), wanted, rtol=0, atol=1e-6)
+    weights = seen[seen.layers[0]].weights()
+    torch.testing.assert_close(weights, said_by(model.eval())[0], rtol=0, atol=1e-6)
 
 
 def test_weights_of_autocast_are_those_of_its_numbers() -> None:
@@ -254,30 +259,62 @@ def test_unknown_attention_is_refused(registered: str) -> None:
         pass
 
 
+def attend(layer: Any, *given: Any, **options: Any) -> Tensor:
+    """Attend as a layer does by sdpa, from projected vectors on."""
+    interface = modeling_llama.ALL_ATTENTION_FUNCTIONS
+    sdpa = interface.get_interface("sdpa", modeling_llama.eager_attention_forward)
+    return sdpa(layer, *given, **options)[0].transpose(1, 2)
+
+
+def vectors(num_queries: int, num_keys: int, kv_heads: int) -> tuple[Tensor, ...]:
+    """Draw projected queries, keys and values of one text."""
+    return (
+        torch.randn(1, 4, num_queries, 8),
+        torch.randn(1, kv_heads, num_keys, 8),
+        torch.randn(1, kv_heads, num_keys, 8),
+    )
+
+
 def test_attention_over_pages_is_refused() -> None:
-    model = llama()
-    layer = model.model.layers[0].self_attn
-    vectors = torch.randn(1, 4, 3, 8), torch.randn(1, 2, 3, 8), torch.randn(1, 2, 3, 8)
+    layer = llama().model.layers[0].self_attn
     with record(layer) as seen:
-        interface = modeling_llama.ALL_ATTENTION_FUNCTIONS
-        attend = interface.get_interface("sdpa", modeling_llama.eager_attention_forward)
-        attend(layer, *vectors, None, cache=object())
+        attend(layer, *vectors(3, 3, 2), None, cache=object())
     with pytest.raises(ValueError, match="weights are known of sdpa and eager"):
         seen.only().weights()
 
 
 def test_queries_fewer_than_keys_begin_at_the_first() -> None:
     """As sdpa's causal form has it, where a cache has room for keys that are to come."""
-    layer = llama().model.layers[0].self_attn
-    query, key, value = torch.randn(1, 4, 3, 8), torch.randn(1, 2, 5, 8), torch.randn(1, 2, 5, 8)
+    layer, given = llama().model.layers[0].self_attn, vectors(3, 5, 2)
     with record(layer) as seen:
-        interface = modeling_llama.ALL_ATTENTION_FUNCTIONS
-        attend = interface.get_interface("sdpa", modeling_llama.eager_attention_forward)
-        context = attend(layer, query, key, value, None)[0].transpose(1, 2)
+        context = attend(layer, *given, None)
     weights = seen.only().weights()
     assert weights[..., 0, 1:].abs().sum() == 0
-    of_heads = value.repeat_interleave(2, dim=1)
+    of_heads = given[2].repeat_interleave(2, dim=1)
     torch.testing.assert_close(weights @ of_heads, context, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["none", "boolean", "float"])
+def test_what_reads_values_by_the_weights_has_read_what_the_model_has(kind: str) -> None:
+    layer, given = t5().decoder.block[0].layer[0].SelfAttention, vectors(5, 5, 4)
+    bias = torch.randn(1, 4, 5, 5)
+    allowed = torch.rand(1, 1, 5, 5) > 0.4
+    allowed[..., 2, :] = False  # sdpa then attends everything alike, as nothing is infinite
+    mask = {"none": None, "boolean": allowed, "float": torch.randn(1, 1, 5, 5)}[kind]
+    with record(layer) as seen:
+        context = attend(layer, *given, mask, scaling=0.7, position_bias=bias)
+    weights = seen.only().weights()
+    torch.testing.assert_close(weights @ given[2], context, rtol=0, atol=1e-5)
+
+
+def test_autocast_rounds_what_is_added_to_the_scores() -> None:
+    layer, given = t5().encoder.block[0].layer[0].SelfAttention, vectors(5, 5, 4)
+    bias = 30 * torch.randn(1, 4, 5, 5)
+    with torch.autocast("cpu", torch.bfloat16), record(layer) as seen:
+        attend(layer, *given, None, scaling=1.0, position_bias=bias)
+    query, key = (each.bfloat16().float() for each in given[:2])
+    wanted = (query @ key.mT + bias.bfloat16().float()).softmax(-1)
+    torch.testing.assert_close(seen.only().weights().float(), wanted, rtol=0, atol=2e-3)
 
 
 def test_float_masks_block_where_they_are_infinite() -> None:
