@@ -110,7 +110,7 @@ def test_a_flag_like_no_other_is_refused_by_every_command(command: str, refusal:
         ("evaluate RUN --split train", "argument --split: invalid choice: 'train'"),
         ("evaluate RUN --beam 0", "decoding.beam_size must be at least 1; got 0"),
         ("inspect RUN --html a.html", "--html needs texts to look into"),
-        ("inspect RUN ein --html .", "cannot write .: it exists and is not a regular file"),
+        ("inspect RUN ein --html .", "--html writes .html; got ."),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
