@@ -335,7 +335,9 @@ def test_what_was_changed_since_is_not_shown() -> None:
         layer(text, TEXT, TEXT)
         layer(TEXT, TEXT, TEXT)
     text.zero_()
-    with pytest.raises(ValueError, match="asked has been changed in place since; its weights are"):
+    with pytest.raises(
+        ValueError, match="asked has been changed in place since, so its weights are"
+    ):
         seen.only().weights(0)
     assert seen.only().weights(1).shape == (3, 2, 5, 5)
 

@@ -40,6 +40,9 @@ class LayerRecord:
         self._differentiable = differentiable
         self._calls: list[_Call] = []
 
+    @torch.compiler.disable(  # type: ignore[untyped-decorator]
+        reason="what is recorded is kept by Python: leave out fullgraph=True"
+    )
     def keep(self, asked: Asked) -> None:
         """Keep what the layer was asked."""
         kept = asked if self._differentiable else _detached(asked)
@@ -99,7 +102,9 @@ class LayerRecord:
         asked, autocast, versions = self._calls[call]
         if _versions(asked) != versions:
             raise ValueError(
-                f"what {self.name} was asked has been changed in place since; its weights are lost"
+                f"what {self.name} was asked has been changed in place since, so its weights are "
+                "lost: read them before that; where a static cache is written at each step, let "
+                "the model have a dynamic one"
             )
         with torch.set_grad_enabled(self._differentiable), ExitStack() as stack:
             for device, dtype in autocast.items():

@@ -26,6 +26,7 @@ from regard.kernels.dispatch import weigh
 __all__ = [
     "OfCall",
     "OfHeads",
+    "OfQueries",
     "TopKeys",
     "Weights",
     "chosen",
@@ -72,7 +73,7 @@ class Weights(ABC):
             TypeError: they are not whole numbers.
         """
 
-    def heads(self, heads: Sequence[int]) -> "Weights":
+    def heads(self, heads: Sequence[int] | Tensor) -> "Weights":
         """Return the weights of some heads, which stand on the third axis from the end.
 
         Raises:
@@ -162,9 +163,11 @@ class OfCall(Weights):
             rows=index,
             device=self._device,
         )
-        query = call.query.index_select(-2, index)
         bias = chosen(call.bias, -2, index, num_queries)
-        return call._replace(query=query, bias=bias, mask=mask)
+        return call._replace(query=self._queries(index), bias=bias, mask=mask)
+
+    def _queries(self, index: Tensor) -> Tensor:
+        return self._call.query.index_select(-2, index)
 
     def _of_heads(self, index: Tensor) -> Weights:
         call = self._call
@@ -182,6 +185,34 @@ class OfCall(Weights):
 
     def all(self) -> Tensor:
         return weigh(self._call)
+
+
+class OfQueries(OfCall):
+    """Weights of a call whose queries are projected when they are asked for.
+
+    Args:
+        call: with its queries as they were before.
+        shape: of the weights.
+        project: takes some of the queries and their positions, each query by itself.
+    """
+
+    def __init__(
+        self, call: Call, shape: torch.Size, project: Callable[[Tensor, Tensor], Tensor]
+    ) -> None:
+        self._call, self.shape, self._project = call, shape, project
+
+    def _queries(self, index: Tensor) -> Tensor:
+        return self._project(super()._queries(index), index)
+
+    def _of_heads(self, index: Tensor) -> Weights:
+        return self._of_all().heads(index)
+
+    def all(self) -> Tensor:
+        return self._of_all().all()
+
+    def _of_all(self) -> OfCall:
+        positions = torch.arange(self.shape[-2], device=self._device)
+        return OfCall(self._call._replace(query=self._project(self._call.query, positions)))
 
 
 class OfHeads(Weights):

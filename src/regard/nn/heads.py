@@ -13,6 +13,8 @@ from regard.functional.attention import check
 from regard.functional.masks import Window
 from regard.functional.normalizers import softmax
 from regard.interfaces import Memory, Normalizer
+from regard.kernels.call import take_apart
+from regard.kernels.weights import OfQueries
 from regard.nn.attention import dropped
 from regard.nn.dropout import Dropout
 from regard.nn.scores import ScaledDotScore, ScoreModule
@@ -82,8 +84,13 @@ class Heads(nn.Module):
             mask: boolean, True = may attend, broadcastable to `*batch query key`.
             first: the position of the first key.
         """
-        keys = self._rotated(self._heads(self.key(key)), first)
-        return Memory(self._shared(keys), self._shared(self._heads(self.value(value))), mask)
+        return Memory(self.keys(key, first), self._shared(self._heads(self.value(value))), mask)
+
+    def keys(
+        self, key: Float[Tensor, "*batch key key_dim"], first: int = 0
+    ) -> Float[Tensor, "*heads key head_dim"]:
+        """Project keys alone, as `memory` does."""
+        return self._shared(self._rotated(self._heads(self.key(key)), first))
 
     def nothing(self, key: Float[Tensor, "*batch 0 key_dim"]) -> Memory:
         """Return the memory of no positions, which others are to follow.
@@ -111,7 +118,7 @@ class Heads(nn.Module):
             memory.value,
             score=self.score,
             bias=self._grouped(bias),
-            mask=self._grouped_mask(_for_all_heads(mask, query, memory)),
+            mask=self._grouped_mask(_for_all_heads(mask, query, memory.key)),
             normalizer=self._ungrouping(dropped(self.normalizer, self.dropout)),
         )
         return context if self.num_shared == 1 else context.flatten(-4, -3)
@@ -119,23 +126,28 @@ class Heads(nn.Module):
     def weights_of(
         self,
         query: Float[Tensor, "*batch query embed"],
-        memory: Memory,
+        keys: Tensor,
         *,
         mask: Tensor | Window | None = None,
         bias: Tensor | None = None,
     ) -> kernels.Weights:
-        """Return the weights of every head in such a reading, without dropout."""
-        mask = memory.mask if mask is None else mask
-        keys = memory.key
+        """Return the weights of every head in such a reading, without dropout.
+
+        Queries are projected when they are asked for.
+        """
+        mask = _for_all_heads(mask, query, keys)
+        num_queries, num_keys = query.shape[-2], keys.shape[-2]
         if self.num_shared > 1:
             keys = keys.squeeze(-3).repeat_interleave(self.num_shared, dim=-3)
-        return kernels.weights_on_demand(
-            self._query_heads(query, memory),
-            keys,
-            score=self.score,
-            bias=bias,
-            mask=_for_all_heads(mask, query, memory),
-            normalizer=self.normalizer,
+        batch = torch.broadcast_shapes((*query.shape[:-2], self.num_heads), keys.shape[:-2])
+        shape = torch.Size([*batch, num_queries, num_keys])
+        check(shape, bias=bias, mask=mask)
+        keys = self.score.project_key(keys)
+        # Queries are aligned to the end of the keys, as everywhere.
+        return OfQueries(
+            take_apart(query, keys, keys, self.score.comparison, bias, mask, self.normalizer),
+            shape,
+            lambda some, index: self._asked(some, num_keys - num_queries + index),
         )
 
     def joined(
@@ -144,6 +156,12 @@ class Heads(nn.Module):
         """Return the output of what the heads have read."""
         output: Tensor = self.output(contexts.transpose(-3, -2).flatten(-2))
         return output
+
+    def _asked(self, query: Tensor, positions: Tensor) -> Tensor:
+        """Return what the heads compare of queries at these positions."""
+        heads = self._heads(self.query(query))
+        turned = heads if self.rotate is None else self.rotate(heads, positions)
+        return self.score.project_query(turned)
 
     def _query_heads(self, query: Tensor, memory: Memory) -> Tensor:
         heads = self._heads(self.query(query))
@@ -207,17 +225,17 @@ def _normalize_all_heads(
 
 
 def _for_all_heads(
-    mask: Tensor | Window | None, query: Tensor, memory: Memory
+    mask: Tensor | Window | None, query: Tensor, keys: Tensor
 ) -> Tensor | Window | None:
     """Give a mask an axis for the heads."""
     if isinstance(mask, Window):
-        return mask._replace(mask=_with_axis(mask.mask, query, memory))
-    return _with_axis(mask, query, memory)
+        return mask._replace(mask=_with_axis(mask.mask, query, keys))
+    return _with_axis(mask, query, keys)
 
 
-def _with_axis(mask: Tensor | None, query: Tensor, memory: Memory) -> Tensor | None:
+def _with_axis(mask: Tensor | None, query: Tensor, keys: Tensor) -> Tensor | None:
     if mask is None:
         return None
     # Checked before it gets an axis for the heads, which its caller knows nothing of.
-    check(torch.Size([*query.shape[:-1], memory.key.shape[-2]]), bias=None, mask=mask)
+    check(torch.Size([*query.shape[:-1], keys.shape[-2]]), bias=None, mask=mask)
     return mask if mask.dim() < 3 else mask.unsqueeze(-3)

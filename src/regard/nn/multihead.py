@@ -81,7 +81,7 @@ class MultiHeadAttention(Heads):
         bias: Tensor | None = None,
     ) -> kernels.Weights:
         """Return the weights of every head in this call, without dropout, to be asked in part."""
-        return self.weights_of(query, self.memory(key, value), mask=mask, bias=bias)
+        return self.weights_of(query, self.keys(key), mask=mask, bias=bias)
 
 
 class CachedMultiHeadAttention(Heads):
@@ -143,4 +143,5 @@ class CachedMultiHeadAttention(Heads):
         bias: Tensor | None = None,
     ) -> kernels.Weights:
         """Return the weights of every head in this reading, to be asked for in part."""
-        return self.weights_of(query, memory, mask=mask, bias=bias)
+        mask = memory.mask if mask is None else mask
+        return self.weights_of(query, memory.key, mask=mask, bias=bias)

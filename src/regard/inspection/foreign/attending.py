@@ -1,13 +1,13 @@
 """Layers that say themselves where they look: Regard's, and any other that is an `Attends`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, cast
 
 from torch import nn
 
-from regard.inspection.foreign.listening import Asked, Keep
+from regard.inspection.foreign.listening import Asked, Keep, heard
 from regard.interfaces import Attends
 from regard.kernels.weights import Weights, given_weights
 
@@ -25,15 +25,14 @@ def listening(model: nn.Module, keeps: Mapping[nn.Module, Keep]) -> Iterator[Non
     with ExitStack() as stack:
         for layer in model.modules():
             if layer in keeps:
-                hook = partial(_keep, keeps[layer])
-                stack.callback(layer.register_forward_hook(hook, with_kwargs=True).remove)
+                stack.enter_context(heard(layer, "forward", partial(_attend, keeps[layer])))
         yield
 
 
-def _keep(
-    keep: Keep, _: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], __: Any
-) -> None:
+def _attend(keep: Keep, forward: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Any:
+    result = forward(*arguments, **keywords)
     keep(Asked(arguments, keywords))
+    return result
 
 
 def weights(layer: nn.Module, asked: Asked) -> Weights:

@@ -92,6 +92,14 @@ class _StandIn:
             call = partial(around, call)
         return call(*arguments, **keywords)
 
+    # Nobody listens to the copy of a layer, nor to one that was saved and loaded.
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Callable[..., Any]:
-        # Nobody listens to the copy of a layer.
         return deepcopy(self.function, memo)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _unheard, (self.function,)
+
+
+def _unheard(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
