@@ -11,10 +11,8 @@ medians of what each took by the plain pass before it, in one thread's time on t
 
 import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -71,9 +69,6 @@ def _models(length: int) -> dict[str, tuple[nn.Module, Run]]:
 
 
 def _hugging_face(text: Tensor) -> dict[str, tuple[nn.Module, Run]]:
-    # What transformers would find under the name of one of its optional packages, kernels.
-    beside = Path(__file__).resolve().parent
-    sys.path[:] = [path for path in sys.path if Path(path).resolve() != beside]
     try:
         import transformers
     except ModuleNotFoundError:
