@@ -4,6 +4,7 @@ import argparse
 import itertools
 import json
 import os
+import re
 import runpy
 import shlex
 import shutil
@@ -33,7 +34,10 @@ from tests.guards.tree import ROOT
 PLACEHOLDERS = {"NAME": "recurrent_translator", "RUN": "runs/subwords"}
 """What stands in the documentation for whatever a reader chooses."""
 
-PICTURES = ("--heads", "--html", "--png", "--svg")
+ASSIGNMENT = re.compile(r"[A-Z_]+=")
+"""How a word begins that sets a variable for the program behind it."""
+
+PICTURES = ("--heads", "--html", "--pdf", "--png", "--svg")
 """Flags that name a file to be written."""
 
 RECIPES: dict[str, Iterable[str]] = {
@@ -56,6 +60,8 @@ class Line(NamedTuple):
 def parse(text: str) -> Line:
     """Take a command apart, with its placeholders filled in."""
     words = [PLACEHOLDERS.get(word, word) for word in shlex.split(text, comments=True)]
+    while ASSIGNMENT.match(words[0]):
+        words = words[1:]
     input_file = output_file = None
     if words[0] == "cat" and words[2:3] == ["|"]:
         input_file, words = words[1], words[3:]
@@ -196,6 +202,11 @@ def _takes_extras(words: list[str]) -> str | None:
     return f"pyproject.toml has no extra {', '.join(missing)}" if missing else None
 
 
+def _pip(words: list[str]) -> str | None:
+    named = re.fullmatch(r"install regard\[(\S+)\]", " ".join(words))
+    return _takes_extras([named[1]]) if named else f"pip is not known to take {words}"
+
+
 def _takes_mkdocs(words: list[str]) -> str | None:
     return None if words in ([], ["build"], ["serve"]) else f"MkDocs is not known to take {words}"
 
@@ -205,10 +216,22 @@ class _ParsedError(Exception):
 
 
 def _takes_benchmark(words: list[str]) -> str | None:
-    """Start the benchmark, but for what comes after its arguments."""
     if not words:
         return None
-    path = ROOT / "benchmarks" / f"{words[0]}.py"
+    given = _begun(ROOT / "benchmarks" / f"{words[0]}.py", words)
+    if isinstance(given, str):
+        return given
+    missing = [str(at) for at in vars(given).values() if isinstance(at, Path) and not at.exists()]
+    return f"there is no {', '.join(missing)}" if missing else None
+
+
+def _python(words: list[str]) -> str | None:
+    given = _begun(ROOT / words[0], words)
+    return given if isinstance(given, str) else None
+
+
+def _begun(path: Path, words: list[str]) -> argparse.Namespace | str:
+    """Start a program, but for what comes after its arguments; return these, or what is wrong."""
     if not path.is_file():
         return f"there is no {path}"
     parse_args = argparse.ArgumentParser.parse_args
@@ -224,9 +247,8 @@ def _takes_benchmark(words: list[str]) -> str | None:
         try:
             runpy.run_path(str(path), run_name="__main__")
         except _ParsedError as parsed:
-            given = vars(parsed.args[0]).values()
-            missing = [str(at) for at in given if isinstance(at, Path) and not at.exists()]
-            return f"there is no {', '.join(missing)}" if missing else None
+            given: argparse.Namespace = parsed.args[0]
+            return given
     return f"{path} reads no arguments"
 
 
@@ -241,6 +263,8 @@ SCRIPTS: dict[str, Callable[[list[str]], Any]] = {
 
 PROGRAMS: dict[str, Callable[[list[str]], Any]] = {
     "curl": _curl,
+    "pip": _pip,
+    "python": _python,
     "regard": _regard,
     "torchrun": _torchrun,
     **{

@@ -276,7 +276,7 @@ def test_inspect_shows_settings_figures_and_texts(
     assert " model.longest" in printed
     assert "expected calibration error" in printed
     page = tmp_path / "page.html"
-    assert main(["inspect", reviewer, GOOD, "", "--html", str(page)]) == 0
+    assert main(["inspect", reviewer, GOOD, "--html", str(page)]) == 0
     printed = capsys.readouterr().out
     assert "wonderful" in printed
     assert printed.count("entropy ") == 1

@@ -126,6 +126,7 @@ def test_a_line_is_taken_apart_as_a_shell_would() -> None:
         "a",
         "d",
     )
+    assert parse("A_B=c python d.py").words == ["python", "d.py"]
 
 
 @pytest.mark.usefixtures("reader")
@@ -140,6 +141,10 @@ def test_a_line_is_taken_apart_as_a_shell_would() -> None:
         ("regard inspect runs/gone", "there is no run directory runs/gone"),
         ("torchrun -m regard.cli.gone demo", "must start -m regard.cli.main"),
         ("torchrun --gone 1 -m regard.cli.main demo", "ended with 2"),
+        ("pip install 'regard[gone]'", "no extra gone"),
+        ("pip remove regard", "not known to take"),
+        ("python examples/gone.py", "gone.py"),
+        ("KERAS_BACKEND=torch python examples/keras/reverse.py --gone", "unrecognized"),
         ("scripts/bench gone", "gone.py"),
         ("scripts/bench recurrent_translator --repeats many", "invalid int value: 'many'"),
         ("scripts/bench recurrent_translator --run runs/gone", "there is no runs/gone"),

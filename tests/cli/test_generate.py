@@ -130,10 +130,10 @@ def test_inspect_shows_settings_and_where_a_text_looks(
     assert " model.reach" in out
     assert "bits per character" in out
     page = tmp_path / "page.html"
-    out = printed(["inspect", writer, "the dog", "", "--head", "0", "--html", str(page)], capsys)
+    out = printed(["inspect", writer, "the dog", "the", "--head", "0", "--html", str(page)], capsys)
     assert out.count("layer 1, head 0") == 2
     rows = [line.split("│")[1:-1] for line in out.splitlines() if "│" in line]
-    assert [row[0].strip() for row in rows] == ["<bos>", *"the␣dog", "<bos>"]
+    assert [row[0].strip() for row in rows] == ["<bos>", *"the␣dog", "<bos>", *"the"]
     assert all(float(row[1]) >= 0 for row in rows[1:8])
     assert page.read_text("utf-8").count("<article ") == 2 + 2  # with all heads of both
 

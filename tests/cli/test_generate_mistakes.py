@@ -68,7 +68,7 @@ def test_what_cannot_be_trained_is_refused(words: str, answer: str, refusal: Ref
         ("generate RUN a --top_p 0", "top_p must be above 0 and at most 1; got 0"),
         ("generate RUN a --temperature 0", "temperature must be above 0, and greedy is for 0; got"),
         ("generate RUN a --seed -1", "--seed must be from 0 to "),
-        ("generate RUN a --beam 0", "--beam must be at least 1; got 0"),
+        ("generate RUN a --beam 0", "--beam must be from 1 to 1000; got 0"),
         ("generate RUN a --beam 2 --top_k 3", "--top_k is of samples; leave out --beam, or leave "),
         ("generate RUN a --beam 2 --samples 3", "--samples is of samples; leave out --beam, or le"),
         ("generate RUN a --layer 0", "--layer would do nothing here; add --attention or --png"),

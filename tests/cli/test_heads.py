@@ -175,7 +175,7 @@ def test_a_classifier_has_one_grid(classifier: str, tmp_path: Path) -> None:
         ("TRANSFORMER ein --heads a", "--heads writes .png, .svg or .pdf; got a"),
         ("TRANSFORMER --heads a.png", "--heads needs texts to look into"),
         ("TRANSFORMER ein --heads folder.png", "cannot write folder.png: it exists and is not a"),
-        ("TRANSFORMER ein --heads pairs.tsv/a.png", "[Errno "),
+        ("TRANSFORMER ein --heads pairs.tsv/a.png", "cannot write pairs.tsv/a.png: pairs.tsv is"),
         ("TRANSFORMER EMPTY --heads a.png", "an empty text has no token that could look anywhere"),
         ("TRANSFORMER ein EMPTY --heads a.png", "an empty text has no token that could look any"),
         (

@@ -95,10 +95,20 @@ def test_one_head_of_a_model_of_hugging_face_is_shown_alone(
         (["--hf", "BERT", TEXT, "--steps"], "BERT holds a model of Hugging Face, which --steps"),
         (["--hf", "BERT", TEXT, "--heads", "a.png"], "--hf shows all heads: draw them by --png"),
         (["--hf", "BERT", " "], "an empty text has no token that could look anywhere"),
+        (["NGRAM", "a", "--head", "0"], "NGRAM holds a classifier, which --head is not for"),
         (["NGRAM", "a", "--steps"], "NGRAM holds a classifier, which --steps is not for"),
         (["NGRAM", "--measures"], "--measures needs texts to look into"),
         (["NGRAM", "a film", "--png", "a.png"], "the shades of a text are drawn to .svg or --html"),
-        (["NGRAM", "a film", "--svg", "a.gif"], "--png writes .png, .svg or .pdf; got a.gif"),
+        (["NGRAM", "a film", "--svg", "a.png"], "--svg writes .svg; got a.png"),
+        (["NGRAM", "a film", "--pdf", "a.gif"], "--pdf writes .pdf; got a.gif"),
+        (["NGRAM", "a film", "--png", "a.gif"], "--png writes .png, .svg or .pdf; got a.gif"),
+        (
+            ["NGRAM", "a film", "--svg", "a.svg", "--png", "./a.svg"],
+            "--png and --svg must name different files; got a.svg",
+        ),
+        (["NGRAM", "--pdf", "a.pdf"], "--pdf needs texts to look into"),
+        (["NGRAM", "--head", "0"], "--head needs texts to look into"),
+        (["NGRAM", "a", "--beam", "1001"], "--beam must be from 1 to 1000; got 1001"),
     ],
 )
 def test_what_cannot_be_looked_into_is_refused(

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from regard.cli.main import main
+from regard.recipes.match.system import MatchingSystem
 from regard.recipes.match.train import train_matcher
+from regard.recipes.measures import matcher_faithfulness
+from regard.recipes.run import load_as
 from regard.training.run_directory import RunDirectory
 from tests.conftest import ToyRun
-from tests.toy_pairs import make_questions, tiny, write_config, write_pairs
+from tests.toy_pairs import graded, make_questions, tiny, write_config, write_pairs
 
 TypeIn = Callable[[bytes], None]
 Refusal = Callable[[list[str]], str]
@@ -109,6 +112,34 @@ def test_an_empty_text_has_no_picture(
     assert [path.name for path in tmp_path.glob("*.png")] == ["match-2.png"]
 
 
+def test_measures_say_whether_matches_depend_on_what_is_shown(
+    matcher: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "pairs.tsv"
+    table.write_text(f"{ASKED}\t{FITTING}\n{ASKED}\t{OTHER}\n", "utf-8")
+    assert main(["match", matcher, "--file", str(table), "--measures"]) == 0
+    written = capsys.readouterr().out
+    assert [len(line.split("\t")) for line in written.splitlines()[:2]] == [2, 2]
+    printed = " ".join(written.split())
+    system = load_as(MatchingSystem, matcher)
+    for number, right in enumerate((FITTING, OTHER), start=1):
+        assert f"left text of pair {number}" in printed
+        assert f"right text of pair {number}" in printed
+        assert matcher_faithfulness(system, ASKED, right, "right").verdict in printed
+    assert main(["match", matcher, ASKED, FITTING]) == 0
+    assert "comprehensiveness" not in capsys.readouterr().out
+
+
+def test_grades_are_not_measured(tmp_path: Path, refusal: Refusal) -> None:
+    train = write_pairs(tmp_path / "train.csv", graded(make_questions(20)))
+    data = {"train": train, "grades": (1.0, 5.0)}
+    run = RunDirectory(tmp_path.parent / f"{tmp_path.name}-graded")
+    settings = tiny("bcnn", data=data, training={"epochs": 1})
+    train_matcher(settings, run, report=lambda line: None)
+    said = refusal(["match", str(run.path), "a", "b", "--measures"])
+    assert said == f"{run.path} gives grades, and --measures is of the probability of a class"
+
+
 def test_texts_of_any_kind_are_matched(matcher: str, capsys: pytest.CaptureFixture[str]) -> None:
     for left, right in (("中文 是", "🙂🙂"), ("cat", "cat"), ("cat " * 2_000, "dog " * 2_000)):
         assert main(["match", matcher, left, right, "--show"]) == 0
@@ -138,7 +169,12 @@ def test_a_run_is_evaluated_and_inspected(
         ("match RUN a", "a match is of two texts; got 1"),
         ("match RUN a b c", "a match is of two texts; got 3"),
         ("match RUN a b --file x.csv", "give two texts or --file, not both"),
-        ("match RUN a b --json --show", "--json prints probabilities; leave out --show, --html an"),
+        ("match RUN a b --json --show", "--json prints probabilities; leave out --show"),
+        (
+            "match RUN a b --json --measures --png a.png --pdf a.pdf",
+            "--json prints probabilities; leave out --measures, --png and --pdf",
+        ),
+        ("match RUN a b --html a.png", "--html writes .html or .htm; got a.png"),
         ("match RUN a b --png a.gif", "--png writes .png, .svg or .pdf; got a.gif"),
         ("match RUN --file gone.csv", "gone.csv: no such file"),
         ("match RUN --file pairs.csv", "pairs.csv: no column 'left'; the nearest is "),

@@ -101,7 +101,7 @@ def test_characters_no_font_has_are_told_of(
         (["--width", "17"], "--width must be from 1 to 16; got 17"),
         (["--seed", "-1"], "--seed must be from 0 to"),
         (["--png", "flow.gif"], "--png writes .png, .svg or .pdf; got flow.gif"),
-        (["--png", "pairs.tsv/a.png"], "[Errno "),
+        (["--png", "pairs.tsv/a.png"], "cannot write pairs.tsv/a.png: pairs.tsv is not a folder"),
     ],
 )
 def test_mistakes_are_one_line(words: list[str], said: str, refusal: Refusal) -> None:

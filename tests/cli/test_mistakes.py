@@ -69,7 +69,7 @@ def test_a_flag_like_no_other_is_refused_by_every_command(command: str, refusal:
         ("translate", "the following arguments are required: run"),
         ("translate RUN ein --beam x", "--beam: expected int or null; got x"),
         ("translate RUN ein --beam", "argument --beam: expected one argument"),
-        ("translate RUN ein --beam 0", "--beam must be at least 1; got 0"),
+        ("translate RUN ein --beam 0", "--beam must be from 1 to 1000; got 0"),
         ("translate RUN ein --groups 2", "--groups 2 must divide --beam, which is 5"),
         ("translate RUN ein --groups 0", "--groups must be at least 1; got 0"),
         ("translate RUN ein --diversity 1", "--diversity is of --groups 2 or more"),
@@ -110,7 +110,7 @@ def test_a_flag_like_no_other_is_refused_by_every_command(command: str, refusal:
         ("evaluate RUN --split train", "argument --split: invalid choice: 'train'"),
         ("evaluate RUN --beam 0", "decoding.beam_size must be at least 1; got 0"),
         ("inspect RUN --html a.html", "--html needs texts to look into"),
-        ("inspect RUN ein --html .", "--html writes .html; got ."),
+        ("inspect RUN ein --html .", "--html writes .html or .htm; got ."),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
@@ -155,7 +155,7 @@ def test_a_flag_is_not_the_beginning_of_another(refusal: Refusal, run: str) -> N
 
 
 def test_a_beam_of_nothing_is_refused(refusal: Refusal, run: str) -> None:
-    assert refusal(["translate", run, "x", "--beam", "0"]) == "--beam must be at least 1; got 0"
+    assert refusal(["translate", run, "x", "--beam", "0"]) == "--beam must be from 1 to 1000; got 0"
     said = refusal(["translate", run, "x", "--num_best", "0"])
     assert said == "--num_best must be at least 1; got 0"
 

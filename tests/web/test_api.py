@@ -114,6 +114,23 @@ def test_a_search_is_shown_step_by_step(client: TestClient) -> None:
     assert best["score"] == pytest.approx(seen["prediction"]["score"], abs=1e-4)
 
 
+def test_a_search_looks_with_the_layer_and_head_that_are_asked_for(client: TestClient) -> None:
+    def looked(**options: int) -> torch.Tensor:
+        options = {"beam": 1, **options}
+        search = look(client, "heads", {"view": "search", **options}, text="ein haus rot")
+        steps = search["weights"]["steps"]
+        return torch.tensor([each["looked"] for step in steps for each in step[:1]])
+
+    def shown(**options: int) -> torch.Tensor:
+        seen = look(client, "heads", {"beam": 1, **options}, text="ein haus rot")
+        return torch.tensor(seen["weights"]["weights"])
+
+    for choice in ({"layer": 0}, {"layer": 1, "head": 0}, {"layer": 1, "head": 1}):
+        rows = shown(**choice)
+        torch.testing.assert_close(looked(**choice)[: len(rows)], rows, atol=1e-5, rtol=0)
+    assert not torch.allclose(shown(layer=1, head=0), shown(layer=1, head=1), atol=1e-3)
+
+
 def test_a_match_is_the_systems(client: TestClient, folders: dict[str, Path]) -> None:
     pair = ("question 1 : the cat ?", "the cat , garden .")
     seen = look(client, "matcher", left=pair[0], right=pair[1])
@@ -147,19 +164,10 @@ def test_a_beam_continues_without_drawing(client: TestClient) -> None:
     assert look(client, "writer", {"beam": 2, "length": 5}, text="the") == first
 
 
-@pytest.mark.parametrize(
-    ("run", "texts", "notice"),
-    [
-        ("translator", {"text": ""}, "The text is empty: there is nothing to translate."),
-        ("translator", {"text": "ein " * 25}, "The last 5 tokens were not read"),
-        ("classifier", {"text": ""}, "The text is empty: this is what is likely"),
-        ("matcher", {"left": "", "right": "x"}, "The left text is empty."),
-    ],
-)
-def test_what_is_odd_about_a_text_is_said(
-    client: TestClient, run: str, texts: dict[str, str], notice: str
-) -> None:
-    assert look(client, run, **texts)["notices"][0].startswith(notice)
+def test_what_was_not_read_of_a_text_is_said(client: TestClient) -> None:
+    seen = look(client, "translator", text="ein " * 25)
+    assert seen["notices"][0].startswith("The last 5 tokens were not read")
+    assert seen["weights"]["title"] == "Alignment: the last 5 tokens were not read"
 
 
 def test_a_language_model_begins_anywhere(client: TestClient) -> None:
@@ -242,6 +250,22 @@ def test_the_schema_says_what_there_is(client: TestClient) -> None:
     }
     refused = schema["paths"]["/api/look"]["post"]["responses"]["422"]
     assert refused["content"]["application/json"]["schema"]["$ref"].endswith("/Refusal")
+
+
+def test_the_schema_lists_nothing_that_would_be_ignored(client: TestClient) -> None:
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+
+    def listed(name: str) -> set[str]:
+        return set(schemas[name]["properties"])
+
+    def options(name: str) -> set[str]:
+        return listed(schemas[name]["properties"]["options"]["$ref"].rpartition("/")[2])
+
+    writing = {"beam", "length", "temperature", "seed"}
+    assert options("Predict") == writing
+    assert options("Look") == options("Picture") == writing | {"layer", "head", "view"}
+    assert listed("Look") == {"run", "text", "left", "right", "options", "number"}
+    assert listed("Picture") == {"run", "text", "left", "right", "options", "format"}
 
 
 def test_the_server_says_that_it_is_well(client: TestClient) -> None:

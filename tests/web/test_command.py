@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from regard.cli.main import main
+from regard.web.server import listen
 
 
 def refusal(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -88,6 +89,15 @@ def test_a_port_in_use_is_refused(run: str, capsys: pytest.CaptureFixture[str]) 
     )
 
 
+def test_a_port_is_in_use_before_a_server_answers_at_it(
+    run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with listen("127.0.0.1", 0) as starting:
+        port = starting.getsockname()[1]
+        says = refusal([run, "--port", str(port)], capsys)
+    assert says.startswith(f"port {port} of 127.0.0.1 is in use; choose another --port")
+
+
 @contextmanager
 def started(*words: str, **environment: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """Start a server in a process of its own; yield it with its address."""
@@ -140,6 +150,22 @@ def test_a_server_opens_a_browser_answers_and_ends_at_once(run: str, tmp_path: P
         status, seconds, said = ended(process, signal.SIGINT)
     assert (status, said) == (0, "")
     assert seconds < 10
+
+
+def test_a_server_says_nothing_of_what_others_ask_wrongly(run: str) -> None:
+    upgrade = b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    asked = {
+        b"GET / HTTP/1.1\r\nhost: localhost\r\n" + upgrade + b"\r\n": b"HTTP/1.1 200",
+        b"nonsense\r\n\r\n": b"HTTP/1.1 400",
+    }
+    with started(run) as (process, address):
+        port = int(address.rpartition(":")[2].rstrip("/"))
+        for request, answer in asked.items():
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+                connection.sendall(request)
+                assert connection.recv(12) == answer
+        status, _, said = ended(process, signal.SIGINT)
+    assert (status, said) == (0, "")
 
 
 def test_a_server_says_who_can_ask_and_ends_while_it_computes(folders: dict[str, Path]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 from playwright.sync_api import expect as check_that
 
+from regard.recipes.heads import EMPTY
 from regard.web import make_application
 from tests.inspection.page import HOSTILE
 from tests.web.conftest import served
@@ -21,6 +22,8 @@ REFUSED = re.compile(
 )
 """What the browser says, not the page."""
 
+
+SAID_OF_EMPTY = f"{EMPTY.capitalize()}."
 
 Open = Callable[..., Page]
 
@@ -92,9 +95,15 @@ def test_without_a_text_one_is_asked_for(open_page: Open) -> None:
     text = page.get_by_label("Text", exact=True)
     check_that(text).to_be_focused()
     check_that(text).to_have_attribute("aria-invalid", "true")
-    check_that(page.get_by_role("status").first).to_have_text("Type a text first.")
+    check_that(page.get_by_role("status").first).to_have_text(SAID_OF_EMPTY)
     text.fill("ein")
     check_that(text).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_of_a_text_without_tokens_the_same_is_said(open_page: Open) -> None:
+    page = open_page()
+    ask(page, "   ")
+    check_that(page.get_by_role("alert")).to_have_text(SAID_OF_EMPTY)
 
 
 def test_a_line_begins_where_shift_is_held(open_page: Open) -> None:
@@ -148,6 +157,16 @@ def test_the_search_is_shown_where_it_is_asked_for(open_page: Open) -> None:
     assert "view=search" in page.url
     page.get_by_label("Show", exact=True).select_option(label="one table")
     check_that(page.locator(".panel:not(.busy) table")).to_be_visible()
+
+
+def test_the_search_is_shown_with_another_head(open_page: Open) -> None:
+    page = open_page(run="heads", text="ein haus", view="search", layer="0", head="1")
+    title = page.locator(".panel:not(.busy) article h2")
+    check_that(title).to_have_text("Search with a beam of 5: layer 0, head 1")
+    page.get_by_label("Layer", exact=True).select_option("1")
+    check_that(title).to_have_text("Search with a beam of 5: layer 1, head 1")
+    page.get_by_label("Show", exact=True).select_option(label="all heads")
+    check_that(title).to_have_text("All heads")
 
 
 def test_two_runs_are_compared_side_by_side(open_page: Open) -> None:

@@ -10,8 +10,13 @@ import torch
 from starlette.testclient import TestClient
 
 from regard.inspection.palette import ON_LIGHT
+from regard.inspection.report import SearchExample
+from regard.inspection.search_steps import Choice, Ending, SearchSteps
 from regard.inspection.shading import ShadedText
 from regard.inspection.text_picture import COLUMNS, draw_text
+from regard.web.answered import Translated
+from regard.web.pictures import draw_file
+from regard.web.sights import Sight
 from tests.inspection.page import HOSTILE, Page
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -81,6 +86,34 @@ def test_what_cannot_be_drawn_is_refused(
     assert answer.json()["error"]["message"]
 
 
+def long_search(num_steps: int) -> Sight:
+    steps = [
+        [
+            Choice("w", -1 if step == 0 else 0, 0.5, -0.7 * (step + 1), "followed"),
+            Choice("v", -1 if step == 0 else 0, 0.1, -0.7 * step - 2.3, "dropped"),
+        ]
+        for step in range(num_steps)
+    ]
+    last = [Choice("<eos>", 0, 0.5, -0.7 * (num_steps + 1), "ended")]
+    search = SearchSteps([*steps, last], [Ending(num_steps, 0, -1.0)])
+    return Sight(("x",), Translated(text="w", score=-1.0), SearchExample(search), [])
+
+
+@pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
+def test_a_search_that_takes_too_long_to_draw_is_refused(kind: str) -> None:
+    says = f"a search of 1,001 choices takes too long to draw as {kind}, .*: take html, or"
+    with pytest.raises(ValueError, match=says):
+        draw_file("run", long_search(500), kind)
+
+
+def test_a_search_of_any_length_is_written_as_a_page_and_as_numbers() -> None:
+    for kind in ("html", "json"):
+        assert draw_file("run", long_search(500), kind).content
+    root = ET.fromstring(draw_file("run", long_search(20), "svg").content)
+    texts = ["".join(each.itertext()) for each in root.iter(f"{SVG}text")]
+    assert texts.count("w") >= 20
+
+
 def drawn(text: str, weights: list[float], **more: Any) -> ET.Element:
     spans = [match.span() for match in re.finditer(r"\S+", text)]
     return ET.fromstring(draw_text(ShadedText(text, spans, torch.tensor(weights), **more)))
@@ -136,6 +169,14 @@ def test_wide_letters_take_two_places_and_marks_none() -> None:
     root = drawn("天安门 e\u0301x", [0.5, 0.5])
     lengths = {each.text: float(each.get("textLength", 0)) for each in root.iter(f"{SVG}text")}
     assert lengths["天安门"] == pytest.approx(3 * lengths["e\u0301x"])
+
+
+@pytest.mark.parametrize("sign", ["👍🏽", "👩\u200d👧", "👩🏽\u200d🚀", "❤\ufe0f\u200d🔥"])
+def test_a_sign_made_of_several_is_as_wide_as_one(sign: str) -> None:
+    root = drawn(f"{sign} 天 xx", [0.5, 0.25, 0.25])
+    lengths = {each.text: float(each.get("textLength", 0)) for each in root.iter(f"{SVG}text")}
+    assert lengths[sign] in (lengths["xx"], lengths["xx"] / 2)
+    assert lengths["天"] == lengths["xx"]
 
 
 def test_no_text_acts_in_an_svg() -> None:

@@ -119,10 +119,37 @@ def test_what_cannot_be_chosen_is_refused(
     assert check_refused(answer, 422, "no_such_choice").startswith(says)
 
 
-def test_a_beam_draws_nothing(client: TestClient) -> None:
-    asked = {"run": "writer", "text": "the", "options": {"beam": 2, "seed": 1}}
-    says = check_refused(client.post("/api/look", json=asked), 422, "unreadable")
-    assert says.startswith("seed is of what is drawn, and a beam draws nothing")
+@pytest.mark.parametrize("name", ["seed", "temperature"])
+@pytest.mark.parametrize(
+    ("path", "texts"), [("look", {"text": "the"}), ("predict", {"texts": ["a"]})]
+)
+def test_a_beam_draws_nothing(
+    client: TestClient, path: str, texts: dict[str, Any], name: str
+) -> None:
+    asked = {"run": "writer", **texts, "options": {"beam": 2, name: 1.0 if name[0] == "t" else 1}}
+    says = check_refused(client.post(f"/api/{path}", json=asked), 422, "no_such_choice")
+    assert says.startswith(f"{name} is of what is drawn, and a beam draws nothing")
+
+
+@pytest.mark.parametrize("options", [{"layer": 0}, {"head": 1}, {"view": "heads"}])
+def test_a_prediction_looks_nowhere(client: TestClient, options: dict[str, Any]) -> None:
+    asked = {"run": "heads", "texts": ["ein haus"], "options": options}
+    [name] = options
+    says = check_refused(client.post("/api/predict", json=asked), 422, "invalid")
+    assert says == f"options.{name}: extra inputs are not permitted"
+
+
+@pytest.mark.parametrize("name", ["layer", "head"])
+def test_the_view_of_all_heads_is_of_none_alone(client: TestClient, name: str) -> None:
+    asked = LOOK | {"run": "heads", "options": {"view": "heads", name: 0}}
+    says = check_refused(client.post("/api/look", json=asked), 422, "no_such_choice")
+    assert says == f"the view heads shows all of them; leave out the {name}"
+
+
+def test_a_file_has_no_number_on_a_page(client: TestClient) -> None:
+    asked = LOOK | {"format": "html", "number": 2}
+    says = check_refused(client.post("/api/picture", json=asked), 422, "invalid")
+    assert says == "number: extra inputs are not permitted"
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "../translator", "/etc", "translator/../heads"])

@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from regard.cli.parser import Parser, UsageError, require_text
+from regard.cli.parser import Parser, UsageError, require_text, typed_flags
+from regard.cli.pictures import check_files
 from regard.cli.reading import read_texts
 from regard.inspection import report
 from regard.inspection.terminal import Shades
@@ -63,10 +64,11 @@ def _parser() -> Parser:
 
 def _check(given: Any) -> None:
     require_text(given.text)
+    check_files(given)
     if given.file is not None and given.text:
         raise UsageError("give texts or --file, not both")
-    if given.json and (given.show or given.html):
-        raise UsageError("--json prints probabilities; leave out --show and --html")
+    if given.json and (more := typed_flags(given, "show", "html")):
+        raise UsageError(f"--json prints probabilities; leave out {more}")
 
 
 def _show(system: ClassificationSystem, texts: list[str], given: Any) -> None:

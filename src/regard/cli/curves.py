@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from regard.cli.parser import Parser, UsageError
-from regard.cli.pictures import check_picture, draw_curves
+from regard.cli.pictures import add_pictures, check_files, draw_curves, pictures_asked
 from regard.inspection.learning import Learning, Points
 from regard.training.history import read_history
 from regard.training.run_directory import RunDirectory
@@ -33,17 +33,16 @@ def run(words: list[str]) -> int:
     """Draw, and say where."""
     parser = Parser(prog="regard curves", description=DESCRIPTION)
     parser.add_argument("runs", nargs="+", type=Path, help="run directories of regard train")
-    parser.add_argument(
-        "--png", type=Path, default=Path("curves.png"), help="draw to a .png, .svg or .pdf file"
-    )
+    add_pictures(parser, "draw")
     given = parser.parse_words(words)
-    check_picture(given.png)
+    check_files(given)
     runs: list[Path] = given.runs
     if len(set(runs)) < len(runs):
         raise UsageError("name each run once")
     learnings = list(map(learning, runs, _names(runs)))
-    draw_curves(learnings, given.png)
-    print(f"wrote {given.png}")
+    for path in pictures_asked(given) or [Path("curves.png")]:
+        draw_curves(learnings, path)
+        print(f"wrote {path}")
     return 0
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import check_picture, draw, numbered
+from regard.cli.limits import check_beam, check_lengths
+from regard.cli.parser import Parser, UsageError, require_text, typed_flags
+from regard.cli.pictures import add_pictures, check_files, draw, numbered, pictures_asked
 from regard.cli.reading import read_texts
 from regard.decoding import Beam, Sampling
 from regard.inspection.terminal import HeatMap
@@ -40,6 +41,7 @@ instead (1 is greedy). Without a prompt, it begins anywhere. --attention shows w
 was read looked among those up to itself: a row per token, of the last layer, the mean over its
 heads, unless --layer and --head choose."""
 
+LOOKS = ("attention", "png", "svg", "pdf")
 SAMPLING = ("temperature", "top_k", "top_p", "samples", "seed")
 
 
@@ -48,9 +50,11 @@ def run(words: list[str]) -> int:
     given = _parser().parse_words(words)
     _check(given)
     system = load_as(GenerationSystem, given.run, device=given.device)
-    if given.attention or given.png:
+    if typed_flags(given, *LOOKS):
         _look(system, "", given)  # whatever is wrong with that is said before anything is written
     prompts = given.prompt or _piped() or [""]
+    if typed_flags(given, *LOOKS):
+        check_lengths(system, prompts, num_added=given.length or LENGTH)
     found = system.iterate(prompts, _search(given, system.device), length=given.length)
     total = len(prompts) * (given.samples or 1)
     number = 0
@@ -63,7 +67,7 @@ def run(words: list[str]) -> int:
             if total > 1:
                 print(f"--- {number} ---")
             print(generation.text, flush=True)
-            if given.attention or given.png:
+            if typed_flags(given, *LOOKS):
                 _show(system, generation, given, number, total)
     return 0
 
@@ -92,9 +96,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--attention", action="store_true", help="show where each token looked, as a heat map"
     )
-    parser.add_argument(
-        "--png", type=Path | None, help="draw the attention to a .png, .svg or .pdf file"
-    )
+    add_pictures(parser, "draw the attention")
     parser.add_argument(
         "--layer", type=int | None, help="whose attention, from 0 or from the end (-1)"
     )
@@ -111,18 +113,19 @@ def _check(given: Any) -> None:
         for flag in SAMPLING:
             if given[flag] is not None:
                 raise UsageError(f"--{flag} is of samples; leave out --beam, or leave it out")
-    for flag in ("length", "samples", "top_k", "beam"):
+    check_beam(given)
+    for flag in ("length", "samples", "top_k"):
         if given[flag] is not None and given[flag] < 1:
             raise UsageError(f"--{flag} must be at least 1; got {given[flag]}")
     if given.seed is not None and not 0 <= given.seed < 2**63:
         raise UsageError(f"--seed must be from 0 to {2**63 - 1}; got {given.seed}")
-    looks = given.attention or given.png is not None
+    looks = typed_flags(given, *LOOKS)
     if looks and given.json:
-        raise UsageError("--json prints no attention; leave out --attention and --png")
+        raise UsageError(f"--json prints no attention; leave out {looks}")
     for flag in ("layer", "head"):
         if given[flag] is not None and not looks:
             raise UsageError(f"--{flag} would do nothing here; add --attention or --png")
-    check_picture(given.png)
+    check_files(given)
 
 
 def _piped() -> list[str]:
@@ -149,8 +152,8 @@ def _show(
     look = _look(system, generation, given)
     if given.attention:
         Console(highlight=False).print(HeatMap(attention_of(look)))
-    if given.png is not None:
-        draw(attention_of(look), numbered(given.png, number, total))
+    for path in pictures_asked(given):
+        draw(attention_of(look), numbered(path, number, total))
 
 
 def _look(system: GenerationSystem, text: str | Generation, given: Any) -> TextLook:

@@ -11,9 +11,18 @@ from rich.text import Text
 from regard.cli.figures import kept_figures
 from regard.cli.heads import draw_all, require_heads
 from regard.cli.inspected import inspect
-from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import check_drawable, check_page, check_picture, draw_example, numbered
+from regard.cli.limits import check_beam, check_lengths
+from regard.cli.parser import Parser, UsageError, require_text, typed_flags
+from regard.cli.pictures import (
+    add_pictures,
+    check_drawable,
+    check_files,
+    draw_example,
+    numbered,
+    pictures_asked,
+)
 from regard.inspection.report import AnyExample, Report, save
+from regard.recipes.generate.system import GenerationSystem
 from regard.recipes.hugging_face import HuggingFaceSystem, open_hugging_face
 from regard.recipes.run import System, device_named, load, read_settings
 from regard.training.run_directory import RunDirectory
@@ -48,6 +57,13 @@ are erased that have most weight than when others are, and what each head does i
 shows how a translation was found: what the beam went on with at each step, and what it dropped."""
 
 
+OF_TEXTS = (
+    *("beam", "layer", "head", "measures", "steps"),
+    *("html", "png", "svg", "pdf", "heads"),
+)
+"""Flags that do nothing for a run alone."""
+
+
 def run(words: list[str]) -> int:
     """Print the run, or where it looks."""
     given = _parser().parse_words(words)
@@ -57,19 +73,26 @@ def run(words: list[str]) -> int:
     if not texts:
         _print_run(console, RunDirectory(given.run))
         return 0
-    found = inspect(console, _opened(given), texts, given)
+    system = _opened(given)
+    if isinstance(system, GenerationSystem):
+        check_lengths(system, texts)
+    found = inspect(console, system, texts, given)
     # All is there before the first file is written: whatever is wrong leaves none.
-    heads = [(each.title, each.look()) for each in found.readings] if given.heads else []
-    page = [*found.examples, *found.heads()] if given.html else []
-    pictures = _a_picture_of_each(found.examples, texts) if given.png else []
-    for example in pictures:
-        check_drawable(example, given.png)
-    for number, example in enumerate(pictures, start=1):
-        path = numbered(given.png, number, len(pictures))
+    heads = found.heads() if given.heads or given.html else []
+    page = [*found.examples, *heads] if given.html else []
+    drawn = _a_picture_of_each(found.examples, texts)
+    pictures = [
+        (numbered(path, number, len(drawn)), example)
+        for path in pictures_asked(given)
+        for number, example in enumerate(drawn, start=1)
+    ]
+    for path, example in pictures:
+        check_drawable(example, path)
+    for path, example in pictures:
         draw_example(example, path)
         _print_wrote(console, path)
     if given.heads is not None:
-        draw_all(console, heads, given.heads)
+        draw_all(console, [(each.title, list(each.attentions)) for each in heads], given.heads)
     if given.html is not None:
         save(Report(str(given.hf or given.run), page), given.html)
         _print_wrote(console, given.html)
@@ -102,12 +125,7 @@ def _parser() -> Parser:
     )
     parser.add_device()
     parser.add_argument("--html", type=Path | None, help="write the pictures to a page")
-    parser.add_argument(
-        "--png",
-        "--svg",
-        type=Path | None,
-        help="draw a picture of each to a .png, .svg or .pdf file",
-    )
+    add_pictures(parser, "draw a picture of each")
     parser.add_argument(
         "--heads",
         type=Path | None,
@@ -130,20 +148,13 @@ def _check(given: Any, texts: Sequence[str]) -> None:
     require_text(texts)
     if given.hf is not None and not texts:
         raise UsageError("--hf needs texts to look into")
-    for flag in ("beam", "layer", "head", "html", "png", "heads"):
-        if given[flag] is not None and not texts:
+    for flag in OF_TEXTS:
+        if typed_flags(given, flag) and not texts:
             raise UsageError(f"--{flag} needs texts to look into")
-    for flag in ("measures", "steps"):
-        if given[flag] and not texts:
-            raise UsageError(f"--{flag} needs texts to look into")
-    check_picture(given.png)
-    check_picture(given.heads, "--heads")
-    check_page(given.html)
-    files = [file for file in (given.html, given.png, given.heads) if file is not None]
-    if len(set(files)) < len(files):
-        raise UsageError("--html, --png and --heads must name different files")
+    check_files(given)
+    check_beam(given)
     if given.hf is not None and given.heads is not None:
-        raise UsageError("--hf shows all heads: draw them by --png")
+        raise UsageError("--hf shows all heads: draw them by --png, --svg or --pdf")
 
 
 def _opened(given: Any) -> System | HuggingFaceSystem:

@@ -2,8 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -18,34 +17,31 @@ from regard.cli.measures import (
     print_matcher_measures,
     print_translator_measures,
 )
-from regard.cli.parser import UsageError
+from regard.cli.parser import UsageError, typed_flags
 from regard.cli.pictures import cut_notice
 from regard.decoding import Beam
-from regard.inspection.alignment import Alignment
-from regard.inspection.head_weights import HeadWeights
 from regard.inspection.labels import token_label
 from regard.inspection.measures.statistics import coverage, entropy, most_attended
 from regard.inspection.report import AnyExample, Example, HeadsExample, SearchExample, TextExample
+from regard.inspection.shortening import MOST_TOKENS
 from regard.inspection.terminal import Choices, HeatMap, Shades
-from regard.recipes.classify.system import ClassificationSystem
+from regard.recipes.classify.system import ClassificationSystem, Look
 from regard.recipes.generate.system import GenerationSystem, TextLook
-from regard.recipes.heads import has_heads, one_of
 from regard.recipes.hugging_face import HuggingFaceSystem
-from regard.recipes.looks import alignment_of, attention_of, matrix_of, shaded
+from regard.recipes.looks import BEAM, AnySystem, Seen, look_into
 from regard.recipes.match.system import MatchingSystem
-from regard.recipes.run import System
 from regard.recipes.translate.system import Translation, TranslationSystem
 from regard.recipes.translate.tracing import steps_of
 
-__all__ = ["Inspected", "Reading", "inspect"]
+__all__ = ["Inspected", "inspect"]
 
-
-class Reading(NamedTuple):
-    """A text whose heads can be looked at: its title, whether it has tokens, and what looks."""
-
-    title: str
-    has_tokens: bool
-    look: Callable[[], list[HeadWeights]]
+REFUSED: dict[type[AnySystem], tuple[str, tuple[str, ...]]] = {
+    ClassificationSystem: ("classifier", ("beam", "layer", "head", "steps")),
+    GenerationSystem: ("language model", ("beam", "steps")),
+    HuggingFaceSystem: ("model of Hugging Face", ("beam", "steps")),
+    MatchingSystem: ("matcher", ("beam", "layer", "head", "steps")),
+}
+"""What each kind of system is called, and the flags that it is not for."""
 
 
 class Inspected(NamedTuple):
@@ -53,134 +49,120 @@ class Inspected(NamedTuple):
 
     Args:
         examples: a picture of each, or several: what a page begins with.
-        readings: of each text, where the model has heads.
+        seen: what was seen in each.
     """
 
     examples: Sequence[AnyExample]
-    readings: Sequence[Reading] = ()
+    seen: Sequence[Seen]
 
     def heads(self) -> list[HeadsExample]:
-        """Return the heads of the texts that have tokens, for a page."""
-        return [HeadsExample(each.look(), each.title) for each in self.readings if each.has_tokens]
+        """Return the heads of the texts that no example has, where the model has some."""
+        return [
+            HeadsExample(each.heads(), each.title) for each in self.seen if each.heads is not None
+        ]
 
 
-def inspect(
-    console: Console, system: System | HuggingFaceSystem, texts: list[str], given: Any
-) -> Inspected:
+def inspect(console: Console, system: AnySystem, texts: list[str], given: Any) -> Inspected:
     """Print where the system looks in each text, and return what there is to draw of that.
 
     Raises:
         UsageError: a flag is not for this kind of system.
         ValueError: there is no such layer or head, or nothing to look into.
     """
-    if isinstance(system, HuggingFaceSystem):
-        _refuse(given, "model of Hugging Face", "beam", "steps")
-        return _heads_alone(console, system, texts, given)
-    if isinstance(system, MatchingSystem):
-        _refuse(given, "matcher", "beam", "layer", "head", "steps")
-        return _match(console, system, texts, given)
-    if isinstance(system, ClassificationSystem):
-        _refuse(given, "classifier", "beam", "layer", "head", "steps")
-        return _looks(console, system, texts, given)
-    if isinstance(system, GenerationSystem):
-        _refuse(given, "language model", "beam", "steps")
-        return _readings(console, system, texts, given)
-    align_by(system, given)
-    return _alignments(console, system, texts, given)
+    _check(system, texts, given)
+    if isinstance(system, TranslationSystem):
+        align_by(system, given)
+    beam = BEAM if given.beam is None else given.beam
+    found = look_into(system, texts, beam=beam, layer=given.layer, head=given.head)
+    examples: list[AnyExample] = []
+    for number, seen in enumerate(found, start=1):
+        if isinstance(seen.made, Translation):
+            if seen.made.num_cut:
+                print(cut_notice(number, seen.made), file=sys.stderr)
+            console.print(Text(seen.made.text, style="bold"))
+        if given.steps and isinstance(system, TranslationSystem):
+            search = SearchExample(steps_of(system, texts[number - 1], Beam(beam)))
+            console.print(Choices(search.search))
+            examples.append(search)
+        else:
+            _print_pictures(console, seen.pictures)
+            _print_figures(console, seen, given)
+        examples += seen.pictures
+    if given.measures:
+        _print_measures(console, system, texts, found)
+    return Inspected(examples, found)
+
+
+def _check(system: AnySystem, texts: Sequence[str], given: Any) -> None:
+    """Refuse flags that are not for this kind of system, and texts that are too many or too few.
+
+    Raises:
+        UsageError: says which.
+    """
+    kind, flags = REFUSED.get(type(system), ("", ()))
+    _refuse(given, kind, *flags)
+    if isinstance(system, HuggingFaceSystem) and given.head is not None and given.layer is None:
+        raise UsageError("--head is of a layer: name it by --layer")
+    if isinstance(system, MatchingSystem) and len(texts) != 2:
+        raise UsageError(f"{given.run} matches two texts; got {len(texts)}")
 
 
 def _refuse(given: Any, kind: str, *flags: str) -> None:
     for flag in flags:
-        if given[flag] not in {None, False}:
+        if typed_flags(given, flag):
             held = given.hf or given.run
             raise UsageError(f"{held} holds a {kind}, which --{flag} is not for")
 
 
-def _heads_alone(
-    console: Console, system: HuggingFaceSystem, texts: list[str], given: Any
-) -> Inspected:
-    if given.head is not None and given.layer is None:
-        raise UsageError("--head is of a layer: name it by --layer")
-    examples: list[AnyExample] = []
-    for text in texts:
-        attentions = system.heads(text)
-        chosen = []
-        if given.layer is not None:
-            chosen = [_chosen(attention, given.layer, given.head) for attention in attentions]
-        for alignment in chosen:
-            console.print(HeatMap(alignment))
-        if given.measures or not chosen:
-            print_head_measures(console, attentions)
-        examples += [Example(alignment) for alignment in chosen]
-        examples.append(HeadsExample(attentions, text))
-    return Inspected(examples)
+def _print_pictures(console: Console, pictures: Sequence[AnyExample]) -> None:
+    for picture in pictures:
+        if isinstance(picture, Example):
+            console.print(HeatMap(picture.alignment))
+        elif isinstance(picture, TextExample):
+            console.print(Shades(picture.shaded))
 
 
-def _chosen(attention: HeadWeights, layer: int, head: int | None) -> Alignment:
-    """Return one head, or the mean of a layer's."""
-    weights = one_of(list(attention.layers), layer, "layer")
-    which = "mean of the heads"
-    matrix = weights.mean(dim=0)
-    if head is not None:
-        matrix, which = one_of(list(weights), head, "head"), f"head {head}"
-    title = f"{attention.name}, layer {layer}, {which}"
-    return Alignment(matrix, source=attention.key, target=attention.query, title=title)
-
-
-def _match(console: Console, system: MatchingSystem, texts: list[str], given: Any) -> Inspected:
-    if len(texts) != 2:
-        raise UsageError(f"{given.run} matches two texts; got {len(texts)}")
-    left, right = texts
-    matrix = matrix_of(system.look(left, right))
-    console.print(HeatMap(matrix))
-    if given.measures:
-        print_matcher_measures(console, system, [(left, right)])
-    return Inspected([Example(matrix, source=right, prediction=left)])
-
-
-def _looks(
-    console: Console, system: ClassificationSystem, texts: list[str], given: Any
-) -> Inspected:
-    examples, readings = [], []
-    for text, look in zip(texts, system.look(texts), strict=True):
-        picture = shaded(look)
-        console.print(Shades(picture))
-        if len(look.weights):
-            [nats] = entropy(look.weights.unsqueeze(0)).tolist()
+def _print_figures(console: Console, seen: Seen, given: Any) -> None:
+    """Print what stands under the picture of a text."""
+    match seen.made:
+        case Translation() as translation:
+            console.print(_rows(translation))
+            console.print(_columns(translation))
+        case Look(weights=weights):
+            [nats] = entropy(weights.unsqueeze(0)).tolist()
             spread = f"entropy {nats:.2f} nats, as of {math.exp(nats):.1f} words alike"
-            console.print(f"{spread} of {len(look.weights)}")
-        examples.append(TextExample(picture))
-        readings.append(Reading(text, len(look.weights) > 0, partial(system.heads, text)))
-    if given.measures:
+            console.print(f"{spread} of {len(weights)}")
+        case TextLook() as look:
+            console.print(_bits(look))
+            if given.measures and seen.heads is not None:
+                print_head_measures(console, seen.heads())
+        case list() as attentions if given.measures or given.layer is None:
+            print_head_measures(console, attentions)
+
+
+def _print_measures(
+    console: Console, system: AnySystem, texts: Sequence[str], found: Sequence[Seen]
+) -> None:
+    """Print whether what was seen in all of the texts matters."""
+    if isinstance(system, ClassificationSystem):
         print_classifier_measures(console, system, texts)
-    return Inspected(examples, readings if has_heads(system.model) else ())
-
-
-def _readings(
-    console: Console, system: GenerationSystem, texts: list[str], given: Any
-) -> Inspected:
-    layer = -1 if given.layer is None else given.layer
-    looks = [system.look(text, layer=layer, head=given.head) for text in texts]
-    for text, look in zip(texts, looks, strict=True):
-        console.print(HeatMap(attention_of(look)))
-        console.print(_bits(look))
-        if given.measures:
-            print_head_measures(console, system.heads(text))
-    examples = [
-        Example(attention_of(look), source=text) for text, look in zip(texts, looks, strict=True)
-    ]
-    readings = [
-        Reading(text, bool(look.tokens), partial(system.heads, text))
-        for text, look in zip(texts, looks, strict=True)
-    ]
-    return Inspected(examples, readings)
+    elif isinstance(system, MatchingSystem):
+        left, right = texts
+        print_matcher_measures(console, system, [(left, right)])
+    elif isinstance(system, TranslationSystem):
+        made = [each.made for each in found if isinstance(each.made, Translation)]
+        print_translator_measures(console, system, texts, made)
 
 
 def _bits(look: TextLook) -> Table:
-    table = Table("token", "bits", "looked most at", "weight", "entropy")
+    num_tokens = len(look.tokens)
+    cut = f"the first {MOST_TOKENS} of {num_tokens:,} tokens" if num_tokens > MOST_TOKENS else None
+    columns = ("token", "bits", "looked most at", "weight", "entropy")
+    table = Table(*columns, caption=cut, caption_justify="left")
     best = most_attended(look.weights).tolist()
     spread = entropy(look.weights).tolist()
-    for at, (token, bits) in enumerate(zip(look.tokens, look.surprise.tolist(), strict=True)):
+    shown = zip(look.tokens[:MOST_TOKENS], look.surprise[:MOST_TOKENS].tolist(), strict=True)
+    for at, (token, bits) in enumerate(shown):
         table.add_row(
             Text(token_label(token)),
             f"{bits:.2f}" if at else "",
@@ -189,39 +171,6 @@ def _bits(look: TextLook) -> Table:
             f"{spread[at]:.2f}",
         )
     return table
-
-
-def _alignments(
-    console: Console, system: TranslationSystem, texts: list[str], given: Any
-) -> Inspected:
-    beam = Beam(given.beam if given.beam is not None else 5)
-    found = [best for best, *_ in system.translate(texts, beam)]
-    pairs = list(zip(texts, found, strict=True))
-    examples: list[AnyExample] = []
-    for number, (text, translation) in enumerate(pairs, start=1):
-        if translation.num_cut:
-            print(cut_notice(number, translation), file=sys.stderr)
-        console.print(Text(translation.text, style="bold"))
-        if given.steps:
-            search = SearchExample(steps_of(system, text, beam))
-            console.print(Choices(search.search))
-            examples.append(search)
-        else:
-            console.print(HeatMap(alignment_of(translation)))
-            console.print(_rows(translation))
-            console.print(_columns(translation))
-        examples.append(
-            Example(alignment_of(translation), source=text, prediction=translation.text)
-        )
-    if given.measures:
-        print_translator_measures(console, system, texts, found)
-    readings = [
-        Reading(
-            f"{text} → {best.text}", bool(best.source_tokens), partial(system.heads, text, best)
-        )
-        for text, best in pairs
-    ]
-    return Inspected(examples, readings if has_heads(system.model) else ())
 
 
 def _rows(translation: Translation) -> Table:

@@ -64,6 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"regard: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        print(
+            "regard: there is not enough memory for that; ask for less at once: shorter texts, "
+            "smaller batches or beams",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt as interrupt:
         advice = f"; {interrupt}" if str(interrupt) else ""
         print(f"regard: interrupted{advice}", file=sys.stderr)
@@ -90,6 +99,12 @@ def _run(words: list[str]) -> int:
             run: Callable[[list[str]], int] = import_module(f"regard.cli.{command.module}").run
             return run(words[len(names) :])
     raise ValueError(_unknown(words))
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Say whether Python, or PyTorch on any device, got no memory."""
+    told = ("allocate memory", "enough memory", "out of memory")
+    return isinstance(error, MemoryError) or any(words in str(error) for words in told)
 
 
 def _unknown(words: list[str]) -> str:

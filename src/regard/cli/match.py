@@ -9,9 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import check_picture, draw, numbered
+from regard.cli.measures import print_matcher_measures
+from regard.cli.parser import Parser, UsageError, require_text, typed_flags
+from regard.cli.pictures import add_pictures, check_files, draw, numbered, pictures_asked
 from regard.cli.reading import read_texts
+from regard.data.grades import Grades
 from regard.data.tables import read_rows, text_of
 from regard.inspection import report
 from regard.inspection.terminal import HeatMap
@@ -27,13 +29,19 @@ DESCRIPTION = """Match two texts with a trained run: two arguments, a file, or s
 
   regard match runs/abcnn3 "how old is it ?" "it is ten years old ."
   regard match runs/abcnn3 "how old is it ?" "it is ten years old ." --show
+  regard match runs/abcnn3 "how old is it ?" "it is ten years old ." --measures
   regard match runs/abcnn3 --file answers.tsv > matches.tsv
   cat asked.tsv | regard match runs/abcnn3 --json
 
 A file has the columns of the training data (data.left, data.right), or no header and two columns.
 On standard input a tab stands between the two texts of a line. One pair in, one line out: what is
 most probable, and the score by which pairs are ranked. --show draws how well each token of the one
-text matches each of the other."""
+text matches each of the other. --measures erases the tokens of either text, those that match best
+and as many at random, and says whether the match depends on what is shown: of several pairs, each
+by itself and all together."""
+
+SHOWN = ("show", "measures", "html", "png", "svg", "pdf")
+"""Flags for more than a line a pair."""
 
 Pairs = list[tuple[str, str]]
 
@@ -43,10 +51,14 @@ def run(words: list[str]) -> int:
     given = _parser().parse_words(words)
     _check(given)
     system = load_as(MatchingSystem, given.run, device=given.device)
+    if given.measures and isinstance(system.truth, Grades):
+        raise UsageError(
+            f"{given.run} gives grades, and --measures is of the probability of a class"
+        )
     pairs = _pairs(given)
     for number, pair in enumerate(pairs, start=1):
         _warn(number, pair)
-    if given.show or given.html or given.png:
+    if typed_flags(given, *SHOWN):
         _show(system, pairs, given)
         return 0
     for match in _with_progress(system.iterate(pairs), len(pairs)):
@@ -61,8 +73,11 @@ def _parser() -> Parser:
     parser.add_argument("--file", type=Path | None, help="match each pair of a table")
     parser.add_device()
     parser.add_argument("--show", action="store_true", help="show where the texts match")
-    parser.add_argument("--html", type=Path | None, help="write that to a page")
-    parser.add_argument("--png", type=Path | None, help="draw it to a .png, .svg or .pdf file")
+    parser.add_argument(
+        "--measures", action="store_true", help="say whether the match depends on what is shown"
+    )
+    parser.add_argument("--html", type=Path | None, help="write what is shown to a page")
+    add_pictures(parser, "draw it")
     parser.add_argument(
         "--json", action="store_true", help="one JSON object a line, with all probabilities"
     )
@@ -71,13 +86,13 @@ def _parser() -> Parser:
 
 def _check(given: Any) -> None:
     require_text(given.text)
-    check_picture(given.png)
+    check_files(given)
     if given.file is not None and given.text:
         raise UsageError("give two texts or --file, not both")
     if len(given.text) not in (0, 2):
         raise UsageError(f"a match is of two texts; got {len(given.text)}")
-    if given.json and (given.show or given.html or given.png):
-        raise UsageError("--json prints probabilities; leave out --show, --html and --png")
+    if given.json and (more := typed_flags(given, *SHOWN)):
+        raise UsageError(f"--json prints probabilities; leave out {more}")
 
 
 def _pairs(given: Any) -> Pairs:
@@ -117,15 +132,17 @@ def _show(system: MatchingSystem, pairs: Pairs, given: Any) -> None:
         matrix = matrix_of(look)
         if given.show:
             console.print(HeatMap(matrix))
-        if given.png is not None:
-            if matrix.source and matrix.target:
-                draw(matrix, numbered(given.png, number, len(pairs)))
-            else:
-                print(f"regard: pair {number}: there is nothing to draw", file=sys.stderr)
+        pictures = [numbered(path, number, len(pairs)) for path in pictures_asked(given)]
+        if pictures and matrix.why_empty():
+            print(f"regard: pair {number}: there is nothing to draw", file=sys.stderr)
+        for picture in () if matrix.why_empty() else pictures:
+            draw(matrix, picture)
         examples.append(report.Example(matrix, source=right, prediction=left))
     if given.html is not None:
         report.save(report.Report(str(given.run), examples), given.html)
         console.print(f"wrote {given.html}", markup=False, soft_wrap=True)
+    if given.measures:
+        print_matcher_measures(console, system, pairs)
 
 
 def _with_progress(found: Iterable[Match], total: int) -> Iterable[Match]:

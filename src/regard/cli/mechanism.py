@@ -1,6 +1,5 @@
 """`regard mechanism`."""
 
-import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,12 +9,11 @@ from typing import Any
 from rich.console import Console
 
 from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import check_page, check_picture
+from regard.cli.pictures import add_pictures, check_files, draw_example, pictures_asked
 from regard.functional.masks import Window
 from regard.inspection import report
-from regard.inspection.mechanism import MAX_TOKENS, MAX_WIDTH, Mechanism
+from regard.inspection.mechanism import MAX_TOKENS, MAX_WIDTH
 from regard.inspection.mechanism_example import BIASES, NORMALIZERS, SCORES, example_of
-from regard.inspection.notices import told
 from regard.inspection.report.mechanism import MechanismExample
 from regard.inspection.terminal import Flow
 
@@ -61,11 +59,12 @@ def run(words: list[str]) -> int:
     )
     console = Console(highlight=False)
     console.print(Flow(mechanism))
-    if given.png is not None:
-        _draw(mechanism, given.png)
-        console.print(f"wrote {given.png}", markup=False, soft_wrap=True)
+    example = MechanismExample(mechanism)
+    for path in pictures_asked(given):
+        draw_example(example, path)
+        console.print(f"wrote {path}", markup=False, soft_wrap=True)
     if given.html is not None:
-        page = report.Report("How attention computes", [MechanismExample(mechanism)])
+        page = report.Report("How attention computes", [example])
         report.save(page, given.html)
         console.print(f"wrote {given.html}", markup=False, soft_wrap=True)
     return 0
@@ -90,15 +89,14 @@ def _parser() -> Parser:
     )
     parser.add_argument("--width", type=int, default=4, help="dimensions of the vectors")
     parser.add_argument("--seed", type=int, default=71, help="of the random vectors")
-    parser.add_argument("--png", type=Path | None, help="draw to a .png, .svg or .pdf file")
+    add_pictures(parser, "draw")
     parser.add_argument("--html", type=Path | None, help="write a page that needs nothing else")
     return parser
 
 
 def _check(given: Any) -> None:
     require_text([given.tokens, given.queries or ""])
-    check_picture(given.png)
-    check_page(given.html)
+    check_files(given)
     _require("score", given.score, SCORES)
     _require("normalizer", given.normalizer, NORMALIZERS)
     if given.bias is not None:
@@ -132,12 +130,3 @@ def _window(given: Any) -> Window | None:
     # No more words are ever there; and numbers may be too large for the machine.
     before, after = (min(int(part), MAX_TOKENS) for part in parts)
     return Window(before, 0 if given.causal else after)
-
-
-def _draw(mechanism: Mechanism, path: Path) -> None:
-    """Draw a flow chart to a picture file; say so on stderr where a font lacks a character."""
-    # Imported here: it brings in matplotlib, which nothing else needs.
-    from regard.inspection.figures.flow_chart import save
-
-    with told(lambda line: print(f"regard: {path}: {line}", file=sys.stderr)):
-        save(mechanism, path)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
-__all__ = ["Namespace", "Parser", "UsageError", "require_text"]
+__all__ = ["Namespace", "Parser", "UsageError", "require_text", "typed_flags"]
 
 
 class UsageError(ValueError):
@@ -26,6 +26,14 @@ def require_text(sentences: Sequence[str]) -> None:
             sentence.encode()
         except UnicodeEncodeError:
             raise UsageError(f"sentence {number} is not UTF-8") from None
+
+
+def typed_flags(given: Namespace, *flags: str) -> str:
+    """Name those of some flags that were typed, as in a sentence; nothing if none was."""
+    # Not by equality: 0 is a value that may be typed.
+    typed = [flag for flag in flags if given[flag] is not None and given[flag] is not False]
+    *most, last = [f"--{flag}" for flag in typed] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 class _Help(DefaultHelpFormatter, RawDescriptionHelpFormatter):

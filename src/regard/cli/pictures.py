@@ -1,11 +1,13 @@
 """What is drawn of translations, classifications and matches."""
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
-from regard.cli.parser import UsageError
+from regard.cli.parser import Parser, UsageError
 from regard.files import replacing
 from regard.inspection.alignment import Alignment
 from regard.inspection.head_weights import HeadWeights
@@ -22,16 +24,27 @@ from regard.inspection.text_picture import draw_text
 from regard.recipes.translate.system import Translation
 
 __all__ = [
+    "add_pictures",
     "check_drawable",
-    "check_page",
-    "check_picture",
+    "check_files",
     "cut_notice",
     "draw",
     "draw_curves",
     "draw_example",
     "draw_heads",
     "numbered",
+    "pictures_asked",
 ]
+
+_PICTURES = (".png", ".svg", ".pdf")
+_ENDINGS = {
+    "html": (".html", ".htm"),
+    "png": _PICTURES,
+    "svg": (".svg",),
+    "pdf": (".pdf",),
+    "heads": _PICTURES,
+}
+"""What the files that flags name may end in."""
 
 
 def cut_notice(number: int, translation: Translation) -> str:
@@ -39,27 +52,39 @@ def cut_notice(number: int, translation: Translation) -> str:
     return f"regard: line {number}: the last {translation.num_cut} tokens were not read"
 
 
-def check_picture(path: Path | None, flag: str = "--png") -> None:
-    """Refuse a picture that cannot be drawn, before anything is done for it.
+def add_pictures(parser: Parser, what: str) -> None:
+    """Take the files that something is to be drawn to: each of them is written.
 
     Args:
-        flag: by which it was asked for.
+        what: is done with them.
+    """
+    parser.add_argument("--png", type=Path | None, help=f"{what} to a .png, .svg or .pdf file")
+    for flag in ("svg", "pdf"):
+        parser.add_argument(f"--{flag}", type=Path | None, help=f"the same to a .{flag} file")
+
+
+def pictures_asked(given: Any) -> list[Path]:
+    """Return the files that `add_pictures` takes which were asked for."""
+    return [given[flag] for flag in ("png", "svg", "pdf") if given[flag] is not None]
+
+
+def check_files(given: Any) -> None:
+    """Refuse files that cannot be what they are to be, before anything is done for them.
 
     Raises:
-        UsageError: its name has another ending.
+        UsageError: one has the ending of something else, or two are the same.
     """
-    if path is not None and path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise UsageError(f"{flag} writes .png, .svg or .pdf; got {path}")
-
-
-def check_page(path: Path | None) -> None:
-    """Refuse a page whose name has the ending of something else, before anything is done for it.
-
-    Raises:
-        UsageError: its name ends in neither .html nor .htm.
-    """
-    if path is not None and path.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"--html writes .html; got {path}")
+    asked: dict[str, str] = {}
+    for flag, endings in _ENDINGS.items():
+        path = given.get(flag)
+        if path is None:
+            continue
+        if path.suffix.lower() not in endings:
+            *most, last = endings
+            kinds = f"{', '.join(most)} or {last}" if most else last
+            raise UsageError(f"--{flag} writes {kinds}; got {path}")
+        if (other := asked.setdefault(os.path.realpath(path), flag)) != flag:
+            raise UsageError(f"--{other} and --{flag} must name different files; got {path}")
 
 
 def check_drawable(example: AnyExample, path: Path) -> None:

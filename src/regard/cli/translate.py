@@ -11,8 +11,16 @@ from rich.console import Console
 from rich.progress import track
 
 from regard.cli.heads import add_aligned_by, align_by
+from regard.cli.limits import check_beam
 from regard.cli.parser import Parser, UsageError, require_text
-from regard.cli.pictures import check_picture, cut_notice, draw, numbered
+from regard.cli.pictures import (
+    add_pictures,
+    check_files,
+    cut_notice,
+    draw,
+    numbered,
+    pictures_asked,
+)
 from regard.cli.reading import read_texts
 from regard.decoding import Beam, Sampling, Search
 from regard.decoding.lengths import LENGTH_PENALTY
@@ -53,8 +61,8 @@ def run(words: list[str]) -> int:
         if translations[0].num_cut:
             print(cut_notice(number, translations[0]), file=sys.stderr)
         _print(texts[number - 1], translations, given)
-        if given.png and translations[0].target_tokens:
-            draw(alignment_of(translations[0]), numbered(given.png, number, len(texts)))
+        for path in pictures_asked(given) if translations[0].target_tokens else ():
+            draw(alignment_of(translations[0]), numbered(path, number, len(texts)))
     return 0
 
 
@@ -69,9 +77,7 @@ def _parser() -> Parser:
         "--alignment", action="store_true", help="show where each word looked, as a heat map"
     )
     add_aligned_by(parser)
-    parser.add_argument(
-        "--png", type=Path | None, help="draw the alignment to a .png, .svg or .pdf file"
-    )
+    add_pictures(parser, "draw the alignment")
     parser.add_argument(
         "--json", action="store_true", help="one JSON object a line, with scores and alignments"
     )
@@ -137,7 +143,7 @@ def _check(given: Any) -> None:
     if given.file is not None and given.text:
         raise UsageError("give sentences or --file, not both")
     _check_search(given)
-    check_picture(given.png)
+    check_files(given)
     if given.json and given.alignment:
         raise UsageError("--json holds the alignments already; leave out --alignment")
 
@@ -148,7 +154,8 @@ def _check_search(given: Any) -> None:
         if given[flag] is not None:
             with_samples = "leave out --samples" if sampling else "add --samples"
             raise UsageError(f"--{flag} would do nothing here; {with_samples}, or leave it out")
-    for flag, least in {"beam": 1, "num_best": 1, "groups": 1, "samples": 1, "top_k": 1}.items():
+    check_beam(given)
+    for flag, least in {"num_best": 1, "groups": 1, "samples": 1, "top_k": 1}.items():
         if given[flag] is not None and given[flag] < least:
             raise UsageError(f"--{flag} must be at least {least}; got {given[flag]}")
     beam, num_best, groups = given.beam or 5, given.num_best or 1, given.groups or 1

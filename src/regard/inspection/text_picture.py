@@ -2,12 +2,14 @@
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from regard.inspection.labels import printable, prose
 from regard.inspection.palette import ON_LIGHT, ink, percent
 from regard.inspection.report.markup import escape
 from regard.inspection.shading import Passage, Piece, ShadedText, percentage
+from regard.inspection.shortening import first_passages
 
 __all__ = ["draw_text"]
 
@@ -16,6 +18,9 @@ COLUMNS = 84
 
 # In pixels.
 SIZE, LETTER, LINE, MARGIN, SHARE = 14.0, 8.4, 24.0, 20.0, 70.0
+
+_JOINER = "\N{ZERO WIDTH JOINER}"
+_SKINS = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
 
 FIRST_VISIBLE_PERCENT = 5
 """As on a page, what counts less is not shaded."""
@@ -33,21 +38,23 @@ class _Run(NamedTuple):
 def draw_text(shaded: ShadedText) -> str:
     """Return the text with its shades as an SVG image, which needs nothing else.
 
-    With sentences, each begins a line, behind its share of the weight.
+    With sentences, each begins a line, behind its share of the weight. Of a very long text the
+    beginning is shown, which is said.
     """
     with_shares = shaded.sentences is not None
     left = MARGIN + (SHARE if with_shares else 0.0)
     parts, lines = [_words(MARGIN, MARGIN + SIZE, printable(shaded.title), "title")], 2
     from_right = _is_right_to_left(shaded.text)
-    for passage in shaded.passages() if shaded.text else []:
+    passages, cut = first_passages(shaded.passages() if shaded.text else [])
+    for passage in passages:
         if with_shares:
             parts += _share(passage, MARGIN + lines * LINE)
         for line in _lines(passage.pieces):
             top = MARGIN + lines * LINE
             parts += [_run(run, left, top, from_right=from_right) for run in line]
             lines += 1
-    if why := shaded.why_unshaded():
-        parts.append(_words(MARGIN, MARGIN + (lines + 1) * LINE, why, "quiet"))
+    for said in filter(None, (cut, shaded.why_unshaded())):
+        parts.append(_words(MARGIN, MARGIN + (lines + 1) * LINE, said, "quiet"))
         lines += 2
     width, height = left + COLUMNS * LETTER + MARGIN, 2 * MARGIN + lines * LINE
     return (
@@ -124,10 +131,14 @@ def _parts(pieces: Iterable[Piece]) -> Iterator[tuple[str, float]]:
 
 
 def _width(text: str) -> int:
-    return sum(_columns(letter) for letter in text)
+    return sum(_columns(before, letter) for before, letter in pairwise(["", *text]))
 
 
-def _columns(letter: str) -> int:
+def _columns(before: str, letter: str) -> int:
+    """Return how many letters of one width a letter is as wide as, behind another."""
+    # Joined to what is before them, or a shade of it, signs make one.
+    if before == _JOINER or (before and letter in _SKINS):
+        return 0
     if unicodedata.category(letter) in {"Mn", "Me", "Cf"}:
         return 0
     return 2 if unicodedata.east_asian_width(letter) in "FW" else 1

@@ -3,17 +3,15 @@
 import html
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from io import StringIO
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 from torch import Tensor
 
-from regard.decoding import Beam
 from regard.inspection.alignment import Alignment
 from regard.inspection.head_weights import HeadWeights
 from regard.inspection.mechanism import Mechanism
@@ -32,18 +30,11 @@ from regard.inspection.report import (
 from regard.inspection.search_steps import SearchSteps
 from regard.inspection.shading import ShadedText
 from regard.inspection.terminal import Choices, Flow, HeadTable, HeatMap, Shades
-from regard.recipes.classify.system import ClassificationSystem
-from regard.recipes.generate.system import GenerationSystem
-from regard.recipes.heads import has_heads
-from regard.recipes.hugging_face import HuggingFaceSystem
-from regard.recipes.looks import alignment_of, attention_of, matrix_of, shaded
-from regard.recipes.match.system import MatchingSystem
+from regard.recipes.looks import AnySystem, look_into
 from regard.recipes.run import load
-from regard.recipes.translate.system import TranslationSystem
 
 __all__ = ["Shown", "examples_of", "show"]
 
-_BEAM = Beam(5)
 _WIDTH = 100
 
 # The page scrolls within it, and its corner can be drawn.
@@ -142,10 +133,7 @@ def show(
     """
     if isinstance(what, str | Path):
         what = load(what)
-    systems = (
-        *(ClassificationSystem, GenerationSystem, MatchingSystem, TranslationSystem),
-        HuggingFaceSystem,
-    )
+    systems = get_args(AnySystem)
     has_tokens = source is not None or target is not None
     if has_tokens and isinstance(what, (*systems, *_OF_DRAWINGS)):
         raise TypeError(
@@ -158,57 +146,18 @@ def show(
     return Shown(list(_examples(what, _Sides(source, target), title)), title)
 
 
-def examples_of(
-    system: ClassificationSystem
-    | GenerationSystem
-    | MatchingSystem
-    | TranslationSystem
-    | HuggingFaceSystem,
-    texts: Sequence[str],
-) -> list[AnyExample]:
+def examples_of(system: AnySystem, texts: Sequence[str]) -> list[AnyExample]:
     """Return what there is to draw of what a system reads: where it looks, and all its heads.
 
     Raises:
-        ValueError: there is no text, or a matcher has not two.
+        ValueError: there is no text, no token of one is read, or a matcher has not two.
     """
     if not texts:
         raise ValueError("give a text to look into")
     for text in texts:
         if not isinstance(text, str):
             raise TypeError(f"give each text by itself, as a str; got {type(text).__name__}")
-    if isinstance(system, MatchingSystem):
-        if len(texts) != 2:
-            raise ValueError(f"a match is of two texts; got {len(texts)}")
-        left, right = texts
-        return [Example(matrix_of(system.look(left, right)), source=right, prediction=left)]
-    found: list[AnyExample] = []
-    for text in texts:
-        found += _of_text(system, text)
-    return found
-
-
-def _of_text(
-    system: ClassificationSystem | GenerationSystem | TranslationSystem | HuggingFaceSystem,
-    text: str,
-) -> Iterator[AnyExample]:
-    if isinstance(system, HuggingFaceSystem):
-        yield HeadsExample(system.heads(text), text)
-    elif isinstance(system, TranslationSystem):
-        [[best, *_]] = system.translate([text], _BEAM)
-        drawing = alignment_of(best)
-        if best.num_cut:
-            drawing = replace(drawing, title=f"the last {best.num_cut} tokens were not read")
-        yield Example(drawing, source=text, prediction=best.text)
-        if has_heads(system.model) and best.source_tokens:
-            yield HeadsExample(system.heads(text, best), f"{text} → {best.text}")
-    elif isinstance(system, ClassificationSystem):
-        [look] = system.look([text])
-        yield TextExample(shaded(look))
-        if has_heads(system.model) and len(look.weights):
-            yield HeadsExample(system.heads(text), text)
-    else:
-        yield Example(attention_of(system.look(text)), source=text)
-        yield HeadsExample(system.heads(text), text)
+    return [example for seen in look_into(system, texts) for example in seen.with_heads()]
 
 
 def _examples(what: Any, sides: _Sides, title: str) -> Iterator[AnyExample]:

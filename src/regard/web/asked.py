@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from regard.web.answered import View
 
-__all__ = ["Look", "Options", "Pair", "Picture", "Predict"]
+__all__ = ["Asked", "Look", "Options", "Pair", "Picture", "Predict", "Writing"]
 
 MOST = 1_000_000
 """Above every number that is of use; what a run has less of, it says."""
@@ -34,8 +34,8 @@ class _Strict(BaseModel):
     )
 
 
-class Options(_Strict):
-    """What a run lets one choose; what is left out is as `/api/runs` says.
+class Writing(_Strict):
+    """How what is written is found; what is left out is as `/api/runs` says.
 
     What a run has no choice of is refused.
     """
@@ -46,6 +46,21 @@ class Options(_Strict):
         le=MOST,
         description="hypotheses that the search follows at once; 1 is greedy",
     )
+    length: int | None = Field(
+        default=None, ge=1, le=MOST, description="tokens that are written at most"
+    )
+    temperature: float | None = Field(
+        default=None, gt=0, le=100, description="of what is drawn: below 1, the probable more often"
+    )
+    seed: int | None = Field(default=None, ge=0, lt=2**63, description="of what is drawn")
+
+
+class Options(Writing):
+    """How what is written is found, and what is shown of it.
+
+    What a run has no choice of is refused, and what the view does not depend on.
+    """
+
     layer: int | None = Field(
         default=None, ge=-MOST, le=MOST, description="whose attention, from 0 or from the end"
     )
@@ -56,13 +71,6 @@ class Options(_Strict):
         default="attention",
         description="one table of weights, those of all heads of all layers, or the search",
     )
-    length: int | None = Field(
-        default=None, ge=1, le=MOST, description="tokens that are written at most"
-    )
-    temperature: float | None = Field(
-        default=None, gt=0, le=100, description="of what is drawn: below 1, the probable more often"
-    )
-    seed: int | None = Field(default=None, ge=0, lt=2**63, description="of what is drawn")
 
 
 class Pair(_Strict):
@@ -72,7 +80,7 @@ class Pair(_Strict):
     right: Text
 
 
-class Look(_Strict):
+class Asked(_Strict):
     """A text for one run, or two for a run that matches: `text`, or `left` and `right`."""
 
     run: Text = Field(description="its name, as `/api/runs` says it")
@@ -80,6 +88,11 @@ class Look(_Strict):
     left: Text | None = None
     right: Text | None = None
     options: Options = Options()
+
+
+class Look(Asked):
+    """A text for one run, or two for a run that matches: `text`, or `left` and `right`."""
+
     number: int = Field(
         default=1,
         ge=1,
@@ -88,7 +101,7 @@ class Look(_Strict):
     )
 
 
-class Picture(Look):
+class Picture(Asked):
     """What is to be looked at, and the kind of file that is wanted of it."""
 
     format: Literal["svg", "png", "pdf", "html", "json"]
@@ -100,4 +113,4 @@ class Predict(_Strict):
     run: Text = Field(description="its name, as `/api/runs` says it")
     texts: list[Text] | None = None
     pairs: list[Pair] | None = None
-    options: Options = Options()
+    options: Writing = Writing()

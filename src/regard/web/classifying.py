@@ -1,16 +1,17 @@
 """Classifiers, as they are served."""
 
 from collections.abc import Sequence
+from typing import cast
 
-from regard.inspection.report import HeadsExample, TextExample
+from regard.interfaces import EOS
 from regard.recipes.classify.system import ClassificationSystem, Look
 from regard.recipes.classify.system import Prediction as Labelling
 from regard.recipes.heads import has_heads
-from regard.recipes.looks import shaded
+from regard.recipes.looks import Seen, look_into
 from regard.web.answered import Choices, Classified, Kind, Prediction, View
-from regard.web.asked import Options
+from regard.web.asked import Options, Writing
 from regard.web.limits import Limits
-from regard.web.sights import Drawn, Sight, Texts
+from regard.web.sights import Sight, Texts, drawn_of
 from regard.web.sizes import check_tokens
 
 __all__ = ["ServedClassifier"]
@@ -32,37 +33,23 @@ class ServedClassifier:
         )
         return Choices(views=views)
 
-    def check(self, texts: Texts, options: Options) -> None:
+    def check(self, texts: Texts, options: Writing) -> None:
         [ids] = self._system.encoder.encode(list(texts))
-        check_tokens(len(ids), self._limits)
+        check_tokens(sum(id_ != EOS for id_ in ids), options, self._limits)
 
     def look(self, asked: Sequence[Texts], options: Options) -> list[Sight]:
-        looks = self._system.look([text for [text] in asked])
-        return [
-            Sight(
-                (look.text,),
-                _prediction(look.prediction),
-                self._drawn(look, options),
-                _notices(look.prediction),
-            )
-            for look in looks
-        ]
+        found = look_into(self._system, [text for [text] in asked])
+        return [_sight(texts, seen, options) for texts, seen in zip(asked, found, strict=True)]
 
-    def predict(self, asked: Sequence[Texts], options: Options) -> list[Prediction]:
+    def predict(self, asked: Sequence[Texts], options: Writing) -> list[Prediction]:
         return [_prediction(each) for each in self._system.classify([text for [text] in asked])]
 
-    def _drawn(self, look: Look, options: Options) -> Drawn:
-        if options.view == "heads":
-            return HeadsExample(self._system.heads(look.text), "All heads")
-        return TextExample(shaded(look))
+
+def _sight(texts: Texts, seen: Seen, options: Options) -> Sight:
+    made = cast(Look, seen.made)
+    return Sight(texts, _prediction(made.prediction), drawn_of(seen, options.view), [])
 
 
 def _prediction(found: Labelling) -> Classified:
     ordered = sorted(found.probabilities.items(), key=lambda entry: -entry[1])
     return Classified(labels=list(found.labels), probabilities=dict(ordered))
-
-
-def _notices(found: Labelling) -> list[str]:
-    if found.num_read:
-        return []
-    return ["The text is empty: this is what is likely without reading."]

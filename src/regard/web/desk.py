@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from regard.web.answered import Prediction, Predictions
-from regard.web.asked import Look, Options, Picture, Predict
+from regard.web.asked import Asked, Look, Options, Picture, Predict, Writing
 from regard.web.limits import Limits
 from regard.web.pictures import File, draw_file, seen
 from regard.web.refusals import RefusedError
@@ -27,7 +27,7 @@ class _Question(NamedTuple):
     """What is asked of a run, and in which form the answer is wanted."""
 
     run: ServedRun
-    options: Options
+    options: Writing
     form: Literal["json", "sight", "prediction"]
     texts: Texts
     number: int = 1
@@ -123,7 +123,7 @@ class Desk:
         alike = (question.run.name, question.options, question.form)
         return await self._computing.ask(question, alike=alike, seconds=self.limits.seconds)
 
-    def _question(self, asked: Look) -> _Question:
+    def _question(self, asked: Asked) -> _Question:
         run = self._run(asked.run)
         texts = _texts(asked, run)
         self._check(run, asked.options, [texts])
@@ -151,7 +151,7 @@ class Desk:
             )
         return list(wanted)
 
-    def _check(self, run: ServedRun, options: Options, texts: Sequence[Texts]) -> None:
+    def _check(self, run: ServedRun, options: Writing, texts: Sequence[Texts]) -> None:
         try:
             for text in (text for some in texts for text in some):
                 check_characters(text, self.limits)
@@ -191,7 +191,7 @@ class Desk:
             leaving.cancel()
 
 
-def _texts(asked: Look, run: ServedRun) -> Texts:
+def _texts(asked: Asked, run: ServedRun) -> Texts:
     pair = (asked.left, asked.right)
     if run.system.num_texts == 2:
         if asked.text is not None or asked.left is None or asked.right is None:
@@ -222,7 +222,7 @@ def _answers(questions: Sequence[_Question]) -> list[_Answer | Exception]:
     if form == "prediction":
         found = run.system.predict(texts, options)
     else:
-        found = run.system.look(texts, options)
+        found = run.system.look(texts, cast(Options, options))
     answers = dict(zip(map(id, good), found, strict=True))
     return [
         wrong[id(question)] if id(question) in wrong else _formed(question, answers[id(question)])

@@ -1,14 +1,14 @@
 """Matchers, as they are served."""
 
 from collections.abc import Sequence
+from typing import cast
 
-from regard.inspection.report import Example
-from regard.recipes.looks import matrix_of
-from regard.recipes.match.system import Match, MatchingSystem
+from regard.recipes.looks import look_into
+from regard.recipes.match.system import Match, MatchingSystem, MatchLook
 from regard.web.answered import Choices, Kind, Matched, Prediction
-from regard.web.asked import Options
+from regard.web.asked import Options, Writing
 from regard.web.limits import Limits
-from regard.web.sights import Sight, Texts
+from regard.web.sights import Sight, Texts, drawn_of
 from regard.web.sizes import check_tokens
 
 __all__ = ["ServedMatcher"]
@@ -27,26 +27,21 @@ class ServedMatcher:
     def choices(self) -> Choices:
         return Choices()
 
-    def check(self, texts: Texts, options: Options) -> None:
-        for ids in self._system.encoder.encode(list(texts)):
-            check_tokens(len(ids), self._limits)
+    def check(self, texts: Texts, options: Writing) -> None:
+        for text in texts:
+            check_tokens(len(self._system.encoder.spans(text)), options, self._limits)
 
     def look(self, asked: Sequence[Texts], options: Options) -> list[Sight]:
-        return [self._sight(left, right) for left, right in asked]
+        return [self._sight(texts, options) for texts in asked]
 
-    def predict(self, asked: Sequence[Texts], options: Options) -> list[Prediction]:
+    def predict(self, asked: Sequence[Texts], options: Writing) -> list[Prediction]:
         found = self._system.match([(left, right) for left, right in asked])
         return [_prediction(each) for each in found]
 
-    def _sight(self, left: str, right: str) -> Sight:
-        look = self._system.look(left, right)
-        notices = [
-            f"The {side} text is empty."
-            for side, tokens in (("left", look.left_tokens), ("right", look.right_tokens))
-            if not tokens
-        ]
-        drawn = Example(matrix_of(look), row="left", column="right")
-        return Sight((left, right), _prediction(look.match), drawn, notices)
+    def _sight(self, texts: Texts, options: Options) -> Sight:
+        [seen] = look_into(self._system, texts)
+        match = cast(MatchLook, seen.made).match
+        return Sight(texts, _prediction(match), drawn_of(seen, options.view), [])
 
 
 def _prediction(found: Match) -> Matched:

@@ -39,6 +39,9 @@ __all__ = ["TYPES", "File", "draw_file", "seen"]
 DIGITS = 6
 """Of weights as numbers: float32 has no more."""
 
+MOST_CHOICES = 1_000
+"""Of a search that is drawn: each takes some milliseconds, and drawing is not stopped."""
+
 TYPES = {
     "svg": "image/svg+xml",
     "png": "image/png",
@@ -74,6 +77,8 @@ def draw_file(run: str, sight: Sight, kind: str) -> File:
     Raises:
         ValueError: there is no such picture of it.
     """
+    if isinstance(sight.drawn, SearchExample) and kind in ("svg", "png", "pdf"):
+        _check_size(sight.drawn.search, kind)
     if kind == "json":
         content = seen(run, sight, 1).model_dump_json(indent=1, exclude={"fragment"}).encode()
     elif kind == "html":
@@ -85,6 +90,15 @@ def draw_file(run: str, sight: Sight, kind: str) -> File:
     else:
         content = _figure(sight.drawn, kind)
     return File(content, TYPES[kind])
+
+
+def _check_size(search: SearchSteps, kind: str) -> None:
+    num_choices = sum(map(len, search.steps))
+    if num_choices > MOST_CHOICES:
+        raise ValueError(
+            f"a search of {num_choices:,} choices takes too long to draw as {kind}, which has up "
+            f"to {MOST_CHOICES:,}: take html, or a shorter text"
+        )
 
 
 def _figure(drawn: Example | HeadsExample | SearchExample, kind: str) -> bytes:

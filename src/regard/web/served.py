@@ -13,7 +13,7 @@ from regard.recipes.match.system import MatchingSystem
 from regard.recipes.run import System, load, read_settings
 from regard.training.run_directory import RunDirectory
 from regard.web.answered import Choices, RunDescription
-from regard.web.asked import Options
+from regard.web.asked import Options, Writing
 from regard.web.classifying import ServedClassifier
 from regard.web.examples import examples_for
 from regard.web.limits import Limits
@@ -57,28 +57,36 @@ class ServedRun:
             examples=list(self.examples),
         )
 
-    def check(self, options: Options) -> None:
+    def check(self, options: Writing) -> None:
         """Refuse what cannot be chosen here.
 
         Raises:
-            ValueError: the run has no such choice, or not so much of it.
+            ValueError: the run has no such choice, or not so much of it, or it would do nothing.
         """
         choices = self.system.choices()
         heads = choices.heads
-        there = {"layer": heads, "head": heads} | {
-            name: getattr(choices, name) for name in ("beam", "length", "temperature", "seed")
-        }
-        for name, offered in there.items():
-            if getattr(options, name) is not None and offered is None:
+        offers = dict(choices) | {"layer": heads, "head": heads}
+        for name, chosen in options:
+            if name != "view" and chosen is not None and offers[name] is None:
                 raise ValueError(f"{self.name} has no {name} to choose; leave it out")
+        if isinstance(options, Options):
+            self._check_view(options, choices)
+        _check_most(options, choices)
+        _check_drawn(options)
+
+    def _check_view(self, options: Options, choices: Choices) -> None:
         if options.view not in choices.views:
             what = {"heads": "layers of heads", "search": "search"}[options.view]
             raise ValueError(f"{self.name} has no {what} to show; leave out the view")
-        if heads is not None:
-            layer = choices.layer if options.layer is None else options.layer
-            num_heads = one_of(heads, -1 if layer is None else layer, "layer")
-            one_of(range(num_heads), options.head or 0, "head")
-        _check_most(options, choices)
+        if choices.heads is None:
+            return
+        if options.view == "heads":
+            for name in ("layer", "head"):
+                if getattr(options, name) is not None:
+                    raise ValueError(f"the view heads shows all of them; leave out the {name}")
+        layer = choices.layer if options.layer is None else options.layer
+        num_heads = one_of(choices.heads, -1 if layer is None else layer, "layer")
+        one_of(range(num_heads), options.head or 0, "head")
 
 
 def open_runs(
@@ -116,7 +124,7 @@ def warm_up(runs: Iterable[ServedRun], limits: Limits) -> None:
         for number in {1, most}:
             # A language model may not know some letter of them.
             with contextlib.suppress(ValueError):
-                run.system.predict([texts] * number, Options())
+                run.system.predict([texts] * number, Writing())
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:
@@ -168,8 +176,18 @@ def _facts(directory: RunDirectory, model: object) -> dict[str, str]:
     return named | chosen
 
 
-def _check_most(options: Options, choices: Choices) -> None:
+def _check_most(options: Writing, choices: Choices) -> None:
     for name in ("beam", "length"):
         chosen, offered = getattr(options, name), getattr(choices, name)
         if chosen is not None and chosen > offered.most:
             raise ValueError(f"{name} must be at most {offered.most:.0f} here; got {chosen}")
+
+
+def _check_drawn(options: Writing) -> None:
+    if options.beam is None:
+        return
+    for name in ("temperature", "seed"):
+        if getattr(options, name) is not None:
+            raise ValueError(
+                f"{name} is of what is drawn, and a beam draws nothing: leave out one of the two"
+            )

@@ -37,7 +37,7 @@ class _Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take the port of a host, or any that is free for port 0; nothing is answered yet.
+    """Take the port of a host, or any that is free for port 0; who asks has to wait yet.
 
     Raises:
         ValueError: the port is in use, or may not be taken, or there is no such host here.
@@ -52,6 +52,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)
+        # Before that, others could still take the port.
+        opened.listen()
     except OSError as error:
         opened.close()
         raise ValueError(_why_not(host, port, error)) from None
@@ -83,6 +85,8 @@ def serve(
         application,
         access_log=False,
         log_config=None,
+        # Whoever asks could fill the log with what is wrong about it.
+        log_level="error",
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE,

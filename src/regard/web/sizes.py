@@ -1,5 +1,7 @@
 """Refusing what is too long."""
 
+from regard.recipes.heads import EMPTY
+from regard.web.asked import Options, Writing
 from regard.web.limits import Limits
 
 __all__ = ["check_beam", "check_characters", "check_tokens"]
@@ -18,12 +20,14 @@ def check_characters(text: str, limits: Limits) -> None:
         )
 
 
-def check_tokens(num_tokens: int, limits: Limits) -> None:
-    """Refuse what is longer than one wants to wait for.
+def check_tokens(num_tokens: int, options: Writing, limits: Limits) -> None:
+    """Refuse what is longer than one wants to wait for, and what has nothing to look into.
 
     Raises:
-        ValueError: there are more tokens than may be.
+        ValueError: there are more tokens than may be, or none where one is to see where they look.
     """
+    if isinstance(options, Options) and not num_tokens:
+        raise ValueError(EMPTY)
     if num_tokens > limits.tokens:
         raise ValueError(
             f"the text has {num_tokens:,} tokens, those that are to follow counted; this server "

@@ -5,25 +5,22 @@ from dataclasses import replace
 from typing import cast
 
 from regard.decoding import Beam
-from regard.inspection.report import Example, HeadsExample, SearchExample
+from regard.inspection.report import Example, SearchExample
 from regard.models.transformer_translator import TransformerTranslator
 from regard.recipes.heads import has_heads
-from regard.recipes.looks import alignment_of
+from regard.recipes.looks import BEAM, Seen, look_into
 from regard.recipes.translate.system import Translation, TranslationSystem
 from regard.recipes.translate.tracing import steps_of
 from regard.web.answered import Choices, Kind, Prediction, Range, Translated, View
-from regard.web.asked import Options
+from regard.web.asked import Options, Writing
 from regard.web.limits import Limits
-from regard.web.sights import Drawn, Sight, Texts
+from regard.web.sights import Drawn, Sight, Texts, drawn_of
 from regard.web.sizes import check_beam, check_tokens
 
 __all__ = ["ServedTranslator"]
 
 RETURNED = 3
 """How many hypotheses of a search are shown as its results, at most."""
-
-BEAM = 5
-"""Hypotheses at once, if nothing else is said: as `regard translate` has it."""
 
 
 class ServedTranslator:
@@ -50,56 +47,55 @@ class ServedTranslator:
         views: list[View] = ["attention", "heads", "search"]
         return Choices(beam=beam, heads=heads, layer=self._layer, views=views)
 
-    def check(self, texts: Texts, options: Options) -> None:
+    def check(self, texts: Texts, options: Writing) -> None:
         [text] = texts
         num_tokens = len(self._system.source_tokenizer.encode(text))
         num_read = min(num_tokens, self._system.max_len)
-        check_tokens(num_read, self._limits)
-        beam = self._beam(options)
+        check_tokens(num_read, options, self._limits)
         # A search that is shown is gone through again, step by step.
-        times = 1 if options.view == "search" else BEAM
-        check_beam(num_read, beam, times=times, limits=self._limits)
+        is_shown = isinstance(options, Options) and options.view == "search"
+        times = 1 if is_shown else BEAM
+        check_beam(num_read, self._beam(options), times=times, limits=self._limits)
 
     def look(self, asked: Sequence[Texts], options: Options) -> list[Sight]:
         if self._transformer is not None:
             layer = self._layer if options.layer is None else options.layer
             self._system.align_by(layer, options.head)
-        found = self._translated(asked, options)
-        return [self._sight(texts, best, options) for texts, best in zip(asked, found, strict=True)]
+        texts = [text for [text] in asked]
+        found = look_into(self._system, texts, beam=self._beam(options))
+        return [self._sight(text, seen, options) for text, seen in zip(texts, found, strict=True)]
 
-    def predict(self, asked: Sequence[Texts], options: Options) -> list[Prediction]:
-        return [_prediction(best) for best in self._translated(asked, options)]
-
-    def _translated(self, asked: Sequence[Texts], options: Options) -> list[Translation]:
+    def predict(self, asked: Sequence[Texts], options: Writing) -> list[Prediction]:
         beam = Beam(self._beam(options))
-        return [best for best, *_ in self._system.translate([text for [text] in asked], beam)]
+        found = self._system.translate([text for [text] in asked], beam)
+        return [_prediction(best) for best, *_ in found]
 
-    def _beam(self, options: Options) -> int:
+    def _beam(self, options: Writing) -> int:
         return options.beam or min(BEAM, self._limits.beam)
 
-    def _sight(self, texts: Texts, best: Translation, options: Options) -> Sight:
+    def _sight(self, text: str, seen: Seen, options: Options) -> Sight:
+        best = cast(Translation, seen.made)
         notices = []
-        if not best.source_tokens:
-            notices.append("The text is empty: there is nothing to translate.")
         if best.num_cut:
             notices.append(f"The last {best.num_cut} tokens were not read: the model takes fewer.")
-        return Sight(texts, _prediction(best), self._drawn(texts, best, options), notices)
+        return Sight((text,), _prediction(best), self._drawn(text, seen, options), notices)
 
-    def _drawn(self, texts: Texts, best: Translation, options: Options) -> Drawn:
-        [text] = texts
-        if options.view == "heads":
-            return HeadsExample(self._system.heads(text, best), "All heads")
+    def _drawn(self, text: str, seen: Seen, options: Options) -> Drawn:
+        drawn = drawn_of(seen, options.view)
+        if not isinstance(drawn, Example):
+            return drawn
+        whose = drawn.alignment.title
         if options.view == "search":
             size = self._beam(options)
-            beam = Beam(size, num_best=min(size, RETURNED))
+            steps = steps_of(self._system, text, Beam(size, num_best=min(size, RETURNED)))
             how = f"Search with a beam of {size}" if size > 1 else "Greedy search"
-            return SearchExample(replace(steps_of(self._system, text, beam), title=how))
-        whose = "Alignment"
-        if self._transformer is not None:
-            head = self._transformer.aligned_head
-            heads = "mean of the heads" if head is None else f"head {head}"
-            whose = f"{whose}: layer {self._transformer.aligned_by}, {heads}"
-        return Example(replace(alignment_of(best), title=whose))
+            return SearchExample(replace(steps, title=_title(how, whose)))
+        alignment = replace(drawn.alignment, title=_title("Alignment", whose))
+        return drawn._replace(alignment=alignment)
+
+
+def _title(what: str, whose: str) -> str:
+    return f"{what}: {whose}" if whose else what
 
 
 def _prediction(best: Translation) -> Translated:

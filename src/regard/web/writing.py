@@ -6,15 +6,14 @@ from typing import cast
 import torch
 
 from regard.decoding import Beam, Sampling
-from regard.inspection.report import Example, HeadsExample
 from regard.models.transformer_language_model import TransformerLanguageModel
 from regard.recipes.generate.system import TEMPERATURE, Generation, GenerationSystem
 from regard.recipes.heads import has_heads
-from regard.recipes.looks import attention_of
+from regard.recipes.looks import look_into
 from regard.web.answered import Choices, Continued, Kind, Prediction, Range
-from regard.web.asked import Options
+from regard.web.asked import Options, Writing
 from regard.web.limits import Limits
-from regard.web.sights import Drawn, Sight, Texts
+from regard.web.sights import Sight, Texts, drawn_of
 from regard.web.sizes import check_tokens
 
 __all__ = ["ServedWriter"]
@@ -51,42 +50,29 @@ class ServedWriter:
             seed=Range(least=0, most=1_000_000, default=SEED),
         )
 
-    def check(self, texts: Texts, options: Options) -> None:
-        if options.beam is not None:
-            for name in ("temperature", "seed"):
-                if getattr(options, name) is not None:
-                    raise ValueError(
-                        f"{name} is of what is drawn, and a beam draws nothing: leave out one of "
-                        "the two"
-                    )
+    def check(self, texts: Texts, options: Writing) -> None:
         [text] = texts
         length = self._length(options)
-        check_tokens(len(self._system.tokenizer.encode(text)) + length, self._limits)
+        check_tokens(len(self._system.tokenizer.encode(text)) + length, options, self._limits)
 
     def look(self, asked: Sequence[Texts], options: Options) -> list[Sight]:
         return [self._sight(texts, options) for texts in asked]
 
-    def predict(self, asked: Sequence[Texts], options: Options) -> list[Prediction]:
+    def predict(self, asked: Sequence[Texts], options: Writing) -> list[Prediction]:
         return [self._prediction(self._written(texts, options)) for texts in asked]
 
     def _sight(self, texts: Texts, options: Options) -> Sight:
         written = self._written(texts, options)
-        return Sight(texts, self._prediction(written), self._drawn(written, options), [])
+        [seen] = look_into(self._system, [written], layer=options.layer, head=options.head)
+        return Sight(texts, self._prediction(written), drawn_of(seen, options.view), [])
 
-    def _drawn(self, written: Generation, options: Options) -> Drawn:
-        if options.view == "heads":
-            return HeadsExample(self._system.heads(written), "All heads")
-        layer = -1 if options.layer is None else options.layer
-        look = self._system.look(written, layer=layer, head=options.head)
-        return Example(attention_of(look), row="later", column="earlier")
-
-    def _written(self, texts: Texts, options: Options) -> Generation:
+    def _written(self, texts: Texts, options: Writing) -> Generation:
         [[written]] = self._system.generate(
             list(texts), self._search(options), length=self._length(options)
         )
         return written
 
-    def _search(self, options: Options) -> Beam | Sampling:
+    def _search(self, options: Writing) -> Beam | Sampling:
         if options.beam is not None:
             return Beam(options.beam)
         # The same text is continued in the same way, whatever was asked for before.
@@ -95,7 +81,7 @@ class ServedWriter:
         temperature = TEMPERATURE if options.temperature is None else options.temperature
         return Sampling(temperature=temperature, generator=generator)
 
-    def _length(self, options: Options) -> int:
+    def _length(self, options: Writing) -> int:
         return options.length or min(LENGTH, self._limits.tokens)
 
     def _prediction(self, written: Generation) -> Continued:

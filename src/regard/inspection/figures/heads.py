@@ -27,8 +27,8 @@ _LEGEND = "each row: where one token looks; below each head: its mean entropy, i
 _MAX_LABEL = 16
 # Of more tokens on a side, several make one cell.
 _MAX_CELLS = 400
-# More outlines than this, in all heads together, would swell the file.
-_MAX_OUTLINED = 40_000
+# More outlines than this, in all heads together, would swell the file and take seconds.
+_MAX_OUTLINED = 20_000
 _FAINT = "#5d6880"
 
 # Lengths in inches.
@@ -158,10 +158,10 @@ class _Sheet:
     ) -> QuadMesh:
         """Draw a rectangle for every weight, the first row at the top."""
         edges = [
-            torch.linspace(start, start + length, number + 1).tolist()
+            torch.linspace(start, start + length, number + 1)
             for start, length, number in zip(place, size, rows.T.shape, strict=True)
         ]
-        return draw_mesh(self.axes, *edges, rows.tolist(), outlined=outlined)
+        return draw_mesh(self.axes, rows, *edges, outlined=outlined)
 
 
 def _name_heads(sheet: _Sheet, attention: HeadWeights, top: float, frame: _Frame) -> None:

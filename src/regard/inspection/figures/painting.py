@@ -85,12 +85,16 @@ class _Painter:
             case Words():
                 self._write(item)
             case Box():
-                self._axes.add_patch(self._box(item))
+                self._add(self._box(item))
             case Line():
-                self._axes.add_patch(self._line(item))
+                self._add(self._line(item))
             case Shape():
                 points, colour = list(item.points), COLOURS[item.role]
-                self._axes.add_patch(Polygon(points, color=colour, lw=0, zorder=self._order))
+                self._add(Polygon(points, color=colour, lw=0, zorder=self._order))
+
+    def _add(self, patch: Patch) -> None:
+        # As a patch, each would be measured for limits of the axes, which are set.
+        self._axes.add_artist(patch)
 
     def _write(self, item: Words) -> None:
         self._axes.text(

@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from regard.files import replacing
-from regard.inspection.figures.fonts import fonts_for
+from regard.inspection.figures.fonts import missing_notice
 
 __all__ = ["SUFFIXES", "save_figure"]
 
@@ -55,12 +55,8 @@ def save_figure(
 
 
 def _warn_of_missing_glyphs(shown: str) -> None:
-    if missing := fonts_for(shown).missing:
-        warnings.warn(
-            f"no installed font has {' '.join(missing)}; the picture shows boxes instead. "
-            "Install a font that has them, or save as .svg.",
-            stacklevel=4,
-        )
+    if notice := missing_notice(shown):
+        warnings.warn(notice, stacklevel=4)
 
 
 @contextmanager

@@ -3,13 +3,17 @@
 import math
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import torch
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from torch import Tensor
 
 from regard.inspection.alignment import Alignment
 from regard.inspection.figures.fonts import fonts_for
@@ -35,8 +39,8 @@ _MAX_LABEL = 24
 _MAX_TITLE = 120
 _MAX_UPRIGHT = 2
 _FONT_SIZE = 10
-# More outlines than this would hide the colours and swell the file.
-_MAX_OUTLINED = 20_000
+# More outlines than this would hide the colours, swell the file and take seconds.
+_MAX_OUTLINED = 10_000
 
 # Lengths in inches.
 _CELL = 0.3
@@ -132,26 +136,55 @@ def token_labels(tokens: Sequence[str]) -> list[str]:
 
 def draw_cells(axes: Axes, alignment: Alignment) -> QuadMesh:
     """Draw a square for every weight, the first target token at the top."""
-    num_cells = alignment.weights.numel()
-    outlined = num_cells <= _MAX_OUTLINED
-    mesh = draw_mesh(axes, alignment.rows(), outlined=outlined)
-    axes.invert_yaxis()
+    num_rows, num_columns = alignment.weights.shape
+    rows = alignment.weights.detach().cpu().double().clamp(0, 1)
+    edges = torch.arange(num_columns + 1.0), torch.arange(num_rows + 1.0)
+    mesh = draw_mesh(axes, rows, *edges, outlined=rows.numel() <= _MAX_OUTLINED)
+    axes.set(xlim=(0, num_columns), ylim=(num_rows, 0))
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     return mesh
 
 
-def draw_mesh(axes: Axes, *grid: Any, outlined: bool) -> QuadMesh:
-    """Draw weights in their colours: rows of them, after the edges of their cells, if given."""
-    return axes.pcolormesh(
-        *grid,
-        cmap=COLOURS,
-        vmin=0,
-        vmax=1,
-        edgecolors="white" if outlined else "none",
-        linewidth=0.5 if outlined else 0,
-        rasterized=not outlined,
-    )
+def draw_mesh(
+    axes: Axes,
+    weights: Float[Tensor, "rows columns"],
+    across: Float[Tensor, " columns+1"],
+    down: Float[Tensor, " rows+1"],
+    *,
+    outlined: bool,
+) -> QuadMesh:
+    """Draw weights in their colours between the edges of their columns and rows.
+
+    What is not outlined is one image within a vector picture, so that many weights are drawn in
+    time: its edges must be evenly spaced.
+    """
+    corners = torch.stack(torch.meshgrid(across, down, indexing="xy"), dim=-1)
+    look: dict[str, Any] = {"cmap": COLOURS, "norm": Normalize(0, 1), "snap": True}
+    if outlined:
+        look |= {"edgecolors": "white", "linewidth": 0.5}
+    kind = QuadMesh if outlined else _Cells
+    cells = kind(corners.numpy(), array=weights.numpy(), antialiased=False, **look)
+    axes.add_collection(cells)
+    return cells
+
+
+class _Cells(QuadMesh):
+    """Many cells: an image of one dot for each where the picture can scale it, else painted."""
+
+    def draw(self, renderer: Any) -> None:
+        if not renderer.option_scale_image():
+            super().draw(renderer)
+            return
+        axes, corners = cast(Axes, self.axes), torch.as_tensor(self.get_coordinates())
+        (left, top), (right, bottom) = corners[0, 0].tolist(), corners[-1, -1].tolist()
+        look: dict[str, Any] = {"interpolation": "none", "origin": "upper"}
+        image = AxesImage(axes, cmap=COLOURS, norm=Normalize(0, 1), **look)
+        image.set_extent((left, right, bottom, top))
+        image.set_data(self.get_array())
+        image.set_transform(axes.transData)
+        image.set_clip_path(axes.patch)
+        image.draw(renderer)
 
 
 def draw_bar(figure: Figure, axes: Axes, colours: ScalarMappable) -> None:

@@ -13,11 +13,13 @@ from regard.inspection.labels import printable, token_label
 from regard.inspection.palette import percent
 from regard.inspection.search_steps import Choice, SearchSteps
 from regard.inspection.shading import percentage
+from regard.inspection.shortening import cut_notice
 from regard.inspection.terminal.surface import INKED, encodable, has_colours, in_place
 
 __all__ = ["Choices"]
 
 _MAX_BEFORE = 28
+_MOST_STEPS, _MOST_CHOICES = 64, 16
 _MARKS = {"followed": "", "ended": "end", "dropped": "no"}
 _DIM, _BOLD, _PLAIN = Style(dim=True), Style(bold=True), Style()
 
@@ -28,7 +30,8 @@ class Choices:
 
     `>` marks the best hypothesis on its way; what ended has its rank. What was not followed is dim,
     and marked as such. Probabilities have the colours of the scale of weights, where the console
-    has any.
+    has any. Of many steps the first are shown, of many choices of a step the most probable, which
+    is said.
 
     >>> from regard.inspection.search_steps import Choice, Ending
     >>> steps = [
@@ -56,6 +59,11 @@ class Choices:
         if why := search.why_empty():
             yield Text(why)
             return
+        if cut := cut_notice(
+            (_MOST_STEPS, len(search.steps), "steps"),
+            (_MOST_CHOICES, max(map(len, search.steps)), "choices of a step"),
+        ):
+            yield Text(cut)
         yield self._table(options, coloured=has_colours(console))
         yield from self._returned(options)
 
@@ -72,8 +80,13 @@ class Choices:
         if self.search.source:
             table.add_column("looked at")
         best = set(enumerate(self.search.best()))
-        for step, choices in enumerate(self.search.steps):
+        for step, choices in enumerate(self.search.steps[:_MOST_STEPS]):
             order = sorted(range(len(choices)), key=lambda each: _order(choices[each]))
+            order = [
+                number
+                for rank, number in enumerate(order)
+                if rank < _MOST_CHOICES or (step, number) in best
+            ]
             for row, number in enumerate(order):
                 choice = choices[number]
                 place = step, number

@@ -13,6 +13,7 @@ from rich.text import Text
 from regard.inspection.alignment import Alignment
 from regard.inspection.labels import printable, token_label
 from regard.inspection.palette import percent
+from regard.inspection.shortening import MOST_TOKENS, beginning, cut_notice
 from regard.inspection.terminal.surface import PLAIN, encodable, has_colours, in_place
 
 __all__ = ["HeatMap"]
@@ -34,7 +35,7 @@ class HeatMap:
 
     Weights are colours where the console has them, shades where not. Source tokens are written
     across where all of them fit, downwards where not; columns that do not fit either go on in
-    another panel.
+    another panel. Of very many tokens the first are shown, which is said.
 
     >>> import torch
     >>> weights = torch.tensor([[1.0, 0.0], [0.25, 0.75]])
@@ -49,26 +50,27 @@ class HeatMap:
     alignment: Alignment
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        title, source, target = self._texts(options)
-        if title:
-            yield Text(title, style="bold")
-        if why := self.alignment.why_empty():
+        whole = self.alignment
+        if whole.title:
+            yield Text(encodable(printable(whole.title), options), style="bold")
+        if why := whole.why_empty():
             yield Text(why)
             return
-        percents = [[percent(weight) for weight in row] for row in self.alignment.rows()]
+        shown = beginning(whole)
+        if cut := cut_notice(
+            (MOST_TOKENS, len(whole.source), "source tokens"),
+            (MOST_TOKENS, len(whole.target), "target tokens"),
+        ):
+            yield Text(cut)
+        percents = [[percent(weight) for weight in row] for row in shown.rows()]
+        source, target = (
+            [encodable(token_label(token), options) for token in tokens]
+            for tokens in (shown.source, shown.target)
+        )
         layout = _layout(source, target, options.max_width)
         for segment in _draw(layout, percents, _colour if has_colours(console) else _shade):
             text = segment.text.translate(_TO_ASCII) if options.ascii_only else segment.text
             yield Segment(text, segment.style)
-
-    def _texts(self, options: ConsoleOptions) -> tuple[str, list[str], list[str]]:
-        """Return title, source and target as texts that may be printed."""
-        alignment = self.alignment
-        return (
-            encodable(printable(alignment.title), options),
-            [encodable(token_label(token), options) for token in alignment.source],
-            [encodable(token_label(token), options) for token in alignment.target],
-        )
 
 
 class _Column(NamedTuple):

@@ -14,6 +14,7 @@ from rich.text import Text
 from regard.inspection.labels import printable, prose, token_label
 from regard.inspection.palette import percent
 from regard.inspection.shading import Passage, Piece, ShadedText, percentage
+from regard.inspection.shortening import first_passages
 from regard.inspection.terminal.surface import (
     INKED,
     LEFT_TO_RIGHT,
@@ -40,7 +41,8 @@ class Shades:
     Sentences begin on lines of their own, each with its share of the weight before it. Where the
     console has no colours, strong tokens stand in brackets, those with more than two thirds of the
     largest shade in two, and the largest weights are listed. A token that has less than twice the
-    mean weight is not strong: of even weights, none is.
+    mean weight is not strong: of even weights, none is. Of a very long text the beginning is
+    shown, which is said.
 
     >>> import torch
     >>> spans = [(0, 1), (2, 7), (8, 17), (18, 22), (22, 23)]
@@ -61,7 +63,8 @@ class Shades:
         surface = _Coloured(shaded) if has_colours(console) else _Plain(shaded)
         margin = _SHARE if shaded.sentences and options.max_width >= _WIDE_ENOUGH_FOR_SHARES else 0
         width = options.max_width - margin
-        for passage in shaded.passages() if shaded.text else []:
+        passages, cut = first_passages(shaded.passages() if shaded.text else [])
+        for passage in passages:
             text = _painted(passage, surface, options)
             leads = _leads(passage, text.plain)
             for line in text.wrap(console, width, overflow="fold"):
@@ -71,6 +74,8 @@ class Shades:
                 yield from line.render(console)
                 yield from surface.rest_of_line(width - cell_len(line.plain))
                 yield Segment.line()
+        if cut:
+            yield Text(cut)
         if why := shaded.why_unshaded():
             yield Text(why)
         else:

@@ -13,6 +13,7 @@
     translate: "translates", classify: "classifies", match: "matches two texts",
     generate: "continues a text",
   };
+  const EMPTY = "An empty text has no token that could look anywhere.";
   const LONGEST_LINK = 8000;
   const REMEMBERED = 8;
   const SHOWN_CLASSES = 6;
@@ -130,7 +131,7 @@
       if (choices.views.length < 2) return null;
       input = element("select", {}, ...choices.views.map((view) => new Option(...VIEWS[view])));
     } else if (name === "layer" || name === "head") {
-      if (!choices.heads || options.view) return null;
+      if (!choices.heads || options.view === "heads") return null;
       input = name === "layer" ? layers(choices) : heads(choices, options);
     } else if (choices[name]) {
       const { least, most, step, default: usual } = choices[name];
@@ -239,7 +240,7 @@
         : name === "view" ? chosen.choices.views.includes(value) : chosen.choices[name];
       if (offered) fitting[name] = name === "view" ? value : Number(value);
     }
-    if (fitting.view) { delete fitting.layer; delete fitting.head; }
+    if (fitting.view === "heads") { delete fitting.layer; delete fitting.head; }
     if ("beam" in fitting) { delete fitting.temperature; delete fitting.seed; }
     return { run: chosen.name, ...texts, options: fitting, number };
   }
@@ -267,12 +268,12 @@
   async function look({ linked = true } = {}) {
     const wanted = state();
     const chosen = [run(), other()].filter(Boolean);
-    const empty = reads(run()).filter((name) => !fields[name].value.trim());
+    const empty = reads(run()).filter((name) => fields[name].value === "");
     for (const name of reads(run())) fields[name].toggleAttribute("aria-invalid", false);
     if (empty.length && run().kind !== "generate") {
       fields[empty[0]].setAttribute("aria-invalid", "true");
       fields[empty[0]].focus();
-      return tell("Type a text first.");
+      return tell(EMPTY);
     }
     remember(wanted, linked);
     asking?.abort();
