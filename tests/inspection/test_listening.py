@@ -37,7 +37,7 @@ def test_a_whole_graph_cannot_be_recorded() -> None:
     torch.compiler.reset()
     layer = MultiHeadAttention(WIDTH, 2)
     whole = torch.compile(layer, backend="eager", fullgraph=True)
-    with record(layer), pytest.raises(Unsupported, match="leave out fullgraph=True"):
+    with record(layer), pytest.raises(Unsupported, match="compile without fullgraph=True"):
         whole(TEXT, TEXT, TEXT)
     in_parts = torch.compile(layer, backend="eager")
     with record(layer) as seen:

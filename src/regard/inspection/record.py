@@ -40,11 +40,12 @@ class LayerRecord:
         self._differentiable = differentiable
         self._calls: list[_Call] = []
 
-    @torch.compiler.disable(  # type: ignore[untyped-decorator]
-        reason="what is recorded is kept by Python: leave out fullgraph=True"
-    )
     def keep(self, asked: Asked) -> None:
         """Keep what the layer was asked."""
+        if torch.compiler.is_compiling():
+            torch._dynamo.graph_break(  # noqa: SLF001 (no public name)
+                msg="what is recorded is kept by Python: compile without fullgraph=True"
+            )
         kept = asked if self._differentiable else _detached(asked)
         self._calls.append(_Call(kept, _autocast(), _versions(kept)))
 
