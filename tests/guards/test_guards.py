@@ -15,12 +15,13 @@ EXPORTING = [
     source
     for source in PACKAGE
     if source.path == "src/regard/interfaces.py"
-    or source.path.startswith(("src/regard/functional/", "src/regard/kernels/", "src/regard/nn/"))
+    or source.path.startswith(("src/regard/functional/", "src/regard/kernels/"))
+    or source.path.startswith(("src/regard/keras/", "src/regard/nn/"))
 ]
 MECHANISMS = [
     source
     for source in PACKAGE
-    if source.path.startswith("src/regard/functional/")
+    if source.path.startswith(("src/regard/functional/", "src/regard/keras/"))
     and source.path.endswith(("/biases.py", "/normalizers.py", "/scores.py"))
 ]
 
