@@ -223,12 +223,12 @@ def test_hooks_are_gone_afterwards() -> None:
     model = Stack()
     with record(model) as seen:
         model(TEXT, LENGTHS)
-    assert not any(module._forward_hooks for module in model.modules())
+    assert not any("forward" in vars(module) for module in model.modules())
     with pytest.raises(RuntimeError, match="stop"), record(model):
         raise RuntimeError("stop")
     model(TEXT, LENGTHS)
     assert len(seen["layers.0"]) == 1
-    assert not any(module._forward_hooks for module in model.modules())
+    assert not any("forward" in vars(module) for module in model.modules())
 
 
 def test_records_nest() -> None:
@@ -308,10 +308,10 @@ def test_call_that_was_not_made_is_refused() -> None:
         pass
     with pytest.raises(
         IndexError,
-        match=r"was called 0 times; .*; a model that was compiled",
+        match=r"was called 0 times; there is no call -1$",
     ):
         seen.only().weights()
-    with pytest.raises(ValueError, match=r"was not called while .*; a model that was compiled"):
+    with pytest.raises(ValueError, match=r"was not called while it was recorded"):
         seen.only().alignment()
     with record(layer) as seen:
         layer(TEXT, TEXT, TEXT)

@@ -64,7 +64,7 @@ def test_chosen_layers_alone_are_recorded(wanted: str | list[str], found: list[s
     model = Two().eval()
     with record(model, wanted) as seen:
         assert ("forward" in vars(model.second)) == ("second" in found)
-        assert bool(model.first._forward_hooks) == ("first" in found)
+        assert ("forward" in vars(model.first)) == ("first" in found)
         model(TEXT)
     assert seen.layers == found
     assert all(len(seen[name]) == 1 for name in found)

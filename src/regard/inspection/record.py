@@ -19,8 +19,6 @@ __all__ = ["LayerRecord", "Record", "record"]
 KINDS: tuple[Kind, ...] = (attending, torch_layers, hugging_face)
 """The kinds of layers that can be recorded."""
 
-_COMPILED = "a model that was compiled before is recorded after torch.compiler.reset()"
-
 
 class _Call(NamedTuple):
     """What a layer was asked, and under which autocast dtypes by device."""
@@ -96,10 +94,7 @@ class LayerRecord:
     def _asked(self, call: int) -> Iterator[Weights]:
         """Let the weights of a call be asked for, as they were in its time."""
         if not -len(self) <= call < len(self):
-            hint = "" if self._calls else f"; {_COMPILED}"
-            raise IndexError(
-                f"{self.name} was called {len(self)} times; there is no call {call}{hint}"
-            )
+            raise IndexError(f"{self.name} was called {len(self)} times; there is no call {call}")
         asked, autocast, versions = self._calls[call]
         if _versions(asked) != versions:
             raise ValueError(
@@ -123,7 +118,7 @@ class LayerRecord:
             ValueError: there was no call, or the calls differ in batch or keys.
         """
         if not self._calls:
-            raise ValueError(f"{self.name} was not called while it was recorded; {_COMPILED}")
+            raise ValueError(f"{self.name} was not called while it was recorded")
         steps = [self.weights(call) for call in range(len(self))]
         if not _stack(steps):
             shapes = sorted({tuple(step.shape) for step in steps})
