@@ -70,8 +70,19 @@ def test_nothing_of_query_key_width_is_kept_for_the_gradient() -> None:
     assert called(AdditiveAttention()) < one / 4
 
 
-@pytest.mark.parametrize("causal", [False, True])
-def test_multi_head(causal: bool) -> None:
+MASKS: dict[str, tuple[int, ...] | None] = {
+    "causal": None,
+    "of each text": (2, 4, 4),
+    "of keys": (2, 1, 4),
+    "of all texts": (1, 4, 4),
+    "alone": (4, 4),
+    "of each head": (2, 2, 4, 4),
+    "of each head, for all texts": (1, 2, 4, 4),
+}
+
+
+@pytest.mark.parametrize("mask_shape", MASKS.values(), ids=MASKS)
+def test_multi_head(mask_shape: tuple[int, ...] | None) -> None:
     inputs = [make(2, 4, 6), make(2, 4, 6, seed=1)]
     layers = keras.layers.MultiHeadAttention(2, 5, value_dim=3), MultiHeadAttention(2, 5, 3)
     for layer in layers:
@@ -79,8 +90,12 @@ def test_multi_head(causal: bool) -> None:
     theirs, ours = layers
     assert [weight.shape for weight in ours.weights] == [weight.shape for weight in theirs.weights]
     ours.set_weights(theirs.get_weights())
-    mask = ops.convert_to_tensor(np.random.default_rng(3).random((2, 4, 4)) < 0.8)
-    call = {"use_causal_mask": True} if causal else {"attention_mask": mask}
+    call: dict[str, Any] = {"use_causal_mask": True}
+    if mask_shape is not None:
+        allowed = np.random.default_rng(1).random(mask_shape) < 0.8
+        assert allowed.any(axis=-1).all()  # Keras lets who may attend nothing attend all
+        assert not allowed.all()
+        call = {"attention_mask": ops.convert_to_tensor(allowed)}
     wanted, weights = theirs(*inputs, return_attention_scores=True, **call)
     output, found = ours(*inputs, return_attention_scores=True, **call)
     np.testing.assert_allclose(

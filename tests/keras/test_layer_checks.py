@@ -64,7 +64,7 @@ HEADS = [
             "score": ADDITIVE,
             "normalizer": "entmax15",
             "use_bias": False,
-            "output_dim": 3,
+            "output_shape": 3,
             "dropout": 0.2,
         },
         8,

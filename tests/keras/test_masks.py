@@ -172,3 +172,16 @@ def test_a_vector_has_no_mask_any_more() -> None:
     assert layer.compute_mask(make(2, 3, 4), booleans([[True] * 3] * 2)) is None
     mask = booleans([[True, False]])
     assert DotAttention().compute_mask([make(1, 2, 4)] * 2, [mask, None]) is mask
+
+
+def test_masks_of_many_texts_for_queries_of_one() -> None:
+    query, value = make(1, 3, 4), make(2, 5, 4, seed=1)
+    allowed = np.random.default_rng(1).random((2, 3, 5)) < 0.6
+    real = np.array([[True] * 5, [True, True, False, False, True]])
+    layer = MultiHeadAttention(2, 3)
+    masks = {"value_mask": booleans(real), "attention_mask": booleans(allowed)}
+    found = called(layer, query, value, **masks)
+    for number in range(2):
+        one = {name: mask[number : number + 1] for name, mask in masks.items()}
+        wanted = called(layer, query, value[number : number + 1], **one)
+        np.testing.assert_allclose(found[number : number + 1], wanted, rtol=1e-5, atol=1e-6)

@@ -181,3 +181,105 @@ def test_a_model_is_trained() -> None:
     wanted = given[1].mean(axis=(1, 2), keepdims=True) * np.ones((1, 4, 1))
     losses = model.fit(given, wanted, epochs=15, verbose=0).history["loss"]
     assert losses[-1] < losses[0] / 2
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+@pytest.mark.parametrize("make_layer", (TO_ONE | TO_MANY).values(), ids=TO_ONE | TO_MANY)
+def test_all_weights_are_of_the_precision_of_the_layer(
+    make_layer: Callable[..., Any], dtype: str
+) -> None:
+    skip_without(dtype)
+    check_precision(make_layer, dtype)
+
+
+NAMED = ["additive", "bahdanau", "concat", "cosine", "luong"]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+@pytest.mark.parametrize("score", NAMED)
+def test_a_score_by_its_name_has_the_precision_of_the_layer(score: str, dtype: str) -> None:
+    skip_without(dtype)
+    check_precision(lambda **given: LocalAttention(4, 2, score=score, **given), dtype)
+
+
+def test_double_precision_is_computed_in() -> None:
+    skip_without("float64")
+    layer = AdditiveAttention(8, use_bias=False, dtype="float64")
+    query, value = make(2, 4, 3).astype("float64"), make(2, 5, 3, seed=1).astype("float64")
+    found = ops.convert_to_numpy(layer([query, value]))
+    energy, of_query, of_key = layer.get_weights()
+    hidden = (query @ of_query)[:, :, None] + (value @ of_key)[:, None]
+    scores = np.exp(np.tanh(hidden) @ energy[:, 0])
+    wanted = scores / scores.sum(-1, keepdims=True) @ value
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def skip_without(dtype: str) -> None:
+    if dtype == "float64" and keras.backend.backend() == "jax":
+        pytest.skip("JAX has no double precision unless it is switched on for all")
+
+
+def check_precision(make_layer: Callable[..., Any], dtype: str) -> None:
+    layer, wide = make_layer(dtype=dtype), make_layer()
+    assert layer.score.dtype_policy == layer.dtype_policy
+    found, _ = read_by(layer), read_by(wide)
+    assert {weight.dtype for weight in layer.weights} == {dtype} or not layer.weights
+    assert keras.backend.standardize_dtype(found.dtype) == dtype
+    wide.set_weights([weight.astype("float32") for weight in layer.get_weights()])
+    want = ops.convert_to_numpy(read_by(wide))
+    tolerance = 1e-5 if dtype == "float64" else 0.08
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(ops.cast(found, "float32")), want, atol=tolerance
+    )
+
+
+def read_by(layer: Any) -> Any:
+    if is_to_one(layer):
+        return layer(make(2, 7, 3))
+    return attend(layer, make(2, 4, 3), make(2, 7, 3, seed=1))
+
+
+@pytest.mark.parametrize("make_layer", TO_MANY.values(), ids=TO_MANY)
+@pytest.mark.parametrize("single", ["query", "value"])
+def test_one_sequence_is_read_with_each_of_several(
+    make_layer: Callable[..., Any], single: str
+) -> None:
+    layer, whole = make_layer(), {"query": make(3, 4, 3), "value": make(3, 5, 3, seed=1)}
+    given = {**whole, single: whole[single][:1]}
+    repeated = {**given, single: np.repeat(given[single], 3, 0)}
+    wanted = ops.convert_to_numpy(attend(layer, *repeated.values()))
+    found = ops.convert_to_numpy(attend(layer, *given.values()))
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    symbols = [keras.KerasTensor(array.shape) for array in given.values()]
+    assert attend(layer, *symbols).shape == wanted.shape
+
+
+@pytest.mark.compiled
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="torch.compile compiles the core, which tests it"
+)
+@pytest.mark.parametrize("make_layer", (TO_ONE | TO_MANY).values(), ids=TO_ONE | TO_MANY)
+def test_a_model_is_trained_as_one_program(make_layer: Callable[..., Any]) -> None:
+    inputs = keras.Input((6, 3))
+    layer = make_layer()
+    read = layer(inputs) if is_to_one(layer) else attend(layer, inputs, inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1)(read))
+    model.compile(loss="mse", optimizer=keras.optimizers.Adam(0.05), jit_compile=True)
+    given = make(16, 6, 3)
+    wanted = np.ones((16, *read.shape[1:-1], 1))
+    losses = model.fit(given, wanted, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+def is_to_one(layer: Any) -> bool:
+    return isinstance(layer, Attention | AttentionPooling)
+
+
+def test_pooling_is_distributed_over_sentences() -> None:
+    texts, layer = make(2, 3, 5, 4), AttentionPooling(6, "additive")
+    inputs = keras.Input((None, 5, 4))
+    model = keras.Model(inputs, keras.layers.TimeDistributed(layer)(inputs))
+    found = model.predict(texts, verbose=0)
+    for number in range(3):
+        wanted = ops.convert_to_numpy(layer(texts[:, number]))
+        np.testing.assert_allclose(found[:, number], wanted, atol=1e-6)

@@ -1,13 +1,13 @@
 """A model that is loaded again predicts the same to the last bit."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from regard.keras import (
     AdditiveAttention,
@@ -30,7 +30,7 @@ LAYERS: dict[str, Callable[[], Any]] = {
     "AdditiveAttention": lambda: AdditiveAttention(6, use_bias=False, normalizer="entmax15"),
     "AdditiveAttention, no units": AdditiveAttention,
     "LocalAttention": lambda: LocalAttention(4, 2, "biased", score_layers.ConcatScore(5)),
-    "MultiHeadAttention": lambda: MultiHeadAttention(2, 3, score="additive", output_dim=7),
+    "MultiHeadAttention": lambda: MultiHeadAttention(2, 3, score="additive", output_shape=7),
 }
 
 
@@ -138,15 +138,18 @@ def test_compiled_models_are_read_from_older_files(loss: str, tmp_path: Path) ->
     assert again.evaluate(texts(), np.ones((4, 2)), verbose=0) == pytest.approx(wanted)
 
 
-def test_what_a_reader_calls_by_these_names_stays() -> None:
-    from regard.keras.short_names import know_losses
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_what_a_reader_calls_by_these_names_is_theirs(suffix: str, tmp_path: Path) -> None:
+    def mse(wanted: Any, found: Any) -> Any:
+        return 1000 * ops.mean(ops.square(wanted - found), axis=-1)
 
-    known = keras.saving.get_custom_objects()
-    before, own = known["mae"], partial(max, 0)
-    known["mae"] = own
-    know_losses()
-    found, known["mae"] = known["mae"], before
-    assert found is own
+    model = model_of(Attention(4), masked=False)
+    model.compile(loss=mse, optimizer="sgd")
+    model.save(tmp_path / f"model{suffix}")
+    again = keras.models.load_model(tmp_path / f"model{suffix}", custom_objects={"mse": mse})
+    wanted = model.evaluate(texts(), np.ones((4, 2)), verbose=0)
+    assert again.evaluate(texts(), np.ones((4, 2)), verbose=0) == pytest.approx(wanted)
 
 
 def test_scores_and_normalizers_stand_in_a_configuration_by_name() -> None:
@@ -169,7 +172,7 @@ def test_scores_and_normalizers_stand_in_a_configuration_by_name() -> None:
     ],
 )
 def test_the_configuration_of_another_class_is_refused(ours: Any, other: Any) -> None:
-    with pytest.raises(ValueError, match=f"Expected the configuration of a {ours.__name__} of"):
+    with pytest.raises(ValueError, match=rf"Expected the configuration of an? {ours.__name__} of"):
         ours.from_config(other.get_config())
 
 
@@ -177,8 +180,34 @@ def test_a_file_of_another_class_is_refused(tmp_path: Path) -> None:
     inputs = keras.Input((4, 3))
     model = keras.Model(inputs, Renamed()([inputs, inputs]))
     model.save(tmp_path / "model.keras")
-    with pytest.raises((TypeError, ValueError), match="Expected the configuration of a Attention"):
+    with pytest.raises((TypeError, ValueError), match="Expected the configuration of an Attention"):
         keras.models.load_model(tmp_path / "model.keras", custom_objects={"Renamed": Attention})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"normalizer": "sofmax"}, "Did you mean 'softmax'"),
+        ({"units": 0}, "Expected a positive integer"),
+        ({"nomalizer": "softmax"}, r"saved by another class.* Received: \['nomalizer'\]"),
+    ],
+)
+def test_a_mistake_in_a_configuration_is_not_that_of_another_class(
+    wrong: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((TypeError, ValueError), match=message) as raised:
+        Attention.from_config({**Attention(4).get_config(), **wrong})
+    assert ("another class" in str(raised.value)) == ("nomalizer" in wrong)
+
+
+@pytest.mark.parametrize("make_layer", LAYERS.values(), ids=LAYERS)
+def test_a_clone_has_weights_of_its_own(make_layer: Callable[[], Any]) -> None:
+    model = model_of(make_layer())
+    again = keras.models.clone_model(model)
+    assert not {id(weight) for weight in model.weights} & {id(weight) for weight in again.weights}
+    again.set_weights(model.get_weights())
+    wanted = model.predict(texts(), verbose=0)
+    np.testing.assert_array_equal(again.predict(texts(), verbose=0), wanted)
 
 
 class Renamed(keras.layers.Attention):

@@ -84,6 +84,51 @@ def test_leading_axes_stay() -> None:
     np.testing.assert_allclose(ops.convert_to_numpy(factored(*tensors)), wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("of_query", "of_key"), [((1,), (3,)), ((3,), (1,)), ((1, 3), (2, 1)), ((), (2,))]
+)
+def test_leading_axes_broadcast(of_query: tuple[int, ...], of_key: tuple[int, ...]) -> None:
+    query, key, energy = make(*of_query, 4, 5), make(*of_key, 6, 5, seed=1), make(5, seed=2)
+    hidden = np.tanh(query[..., :, None, :] + key[..., None, :, :])
+    found = differentiate(factored, query, key, energy)
+    np.testing.assert_allclose(found.output, hidden @ energy, atol=1e-5)
+    slopes = (1 - hidden**2) * energy
+    added = tuple(range(slopes.ndim - 3 - len(of_query)))
+    once = tuple(axis for axis, size in enumerate((1,) * len(added) + of_query) if size == 1)
+    wanted = slopes.sum(-2).sum(once, keepdims=True).reshape(query.shape)
+    np.testing.assert_allclose(found.gradients[0], wanted, atol=1e-4)
+
+
+def test_sizes_that_are_open_are_not_known() -> None:
+    if keras.backend.backend() != "jax":
+        pytest.skip("sizes are numbers or None")
+    import jax
+
+    def asked(query: Any) -> Any:
+        assert tanh_energy.is_worth_it(query, query)
+        return factored(query, query, query[0, 0])
+
+    batch, length = jax.export.symbolic_shape("batch, length")
+    exported = jax.export.export(jax.jit(asked))(
+        jax.ShapeDtypeStruct((batch, length, 8), "float32")
+    )
+    query = make(3, 7, 8)
+    hidden = np.tanh(query[:, :, None] + query[:, None])
+    np.testing.assert_allclose(exported.call(query), hidden @ query[0, 0], atol=1e-5)
+
+
+def test_leading_axes_that_are_open_broadcast() -> None:
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("every size of a program is known")
+    import tensorflow as tf
+
+    query, key, energy = make(1, 4, 5), make(3, 6, 5, seed=1), make(5, seed=2)
+    signature = [tf.TensorSpec(shape) for shape in ((None, None, 5), (None, None, 5), (5,))]
+    found = tf.function(factored, input_signature=signature, autograph=False)(query, key, energy)
+    wanted = np.tanh(query[:, :, None] + key[:, None]) @ energy
+    np.testing.assert_allclose(found.numpy(), wanted, atol=1e-5)
+
+
 def test_double_precision_stays() -> None:
     query, energy = make(1, 3, 4).astype("float64"), make(4).astype("float64")
     tensors = [ops.convert_to_tensor(array) for array in (query, query, energy)]

@@ -9,6 +9,7 @@ core            what the core computes instead, on PyTorch
 attention       score, normalise under the mask, read out
 local           the same around a predicted centre
 score_layers    scores with what they learn
+arguments       what layers refuse to be made of
 choices         names of scores and normalizers
 reading         what the layers have in common
 many_to_one     Attention, AttentionPooling

@@ -31,8 +31,15 @@ NORMALIZERS: dict[str, Callable[..., Any]] = {
 """Names of normalizers."""
 
 
-def get_score(identifier: ScoreChoice, names: Mapping[str, Callable[[], Score]] = SCORES) -> Score:
+def get_score(
+    identifier: ScoreChoice,
+    names: Mapping[str, Callable[..., Score]] = SCORES,
+    dtype: Any = None,
+) -> Score:
     """Return a score by its name, its configuration or itself.
+
+    Args:
+        dtype: that of a score by its name; others have their own.
 
     Raises:
         TypeError: it is none of these.
@@ -40,7 +47,7 @@ def get_score(identifier: ScoreChoice, names: Mapping[str, Callable[[], Score]] 
     """
     if isinstance(identifier, str):
         check_choice("score", identifier, names, "a layer of `regard.keras.score_layers`")
-        return names[identifier]()
+        return names[identifier](dtype=dtype)
     score = _deserialized(identifier)
     if not isinstance(score, Score):
         raise TypeError(

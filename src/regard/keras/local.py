@@ -10,7 +10,7 @@ from regard.keras import core, masks
 from regard.keras.attention import Comparison, Normalizer, attention, attention_weights
 from regard.keras.normalizers import softmax
 from regard.keras.scores import scaled_dot
-from regard.keras.tensors import Tensor, at_least_float32
+from regard.keras.tensors import Tensor, at_least_float32, product
 from regard.kernels import local
 
 __all__ = ["FORMS", "Reach", "local_attention", "local_attention_weights", "predicted_centre"]
@@ -58,8 +58,8 @@ def predicted_centre(query: Tensor, lengths: Tensor, *, kernel: Tensor, energy: 
     [[0.5]]
     """
     query = at_least_float32(query)
-    hidden = ops.tanh(ops.matmul(query, ops.cast(kernel, query.dtype)))
-    place = ops.sigmoid(ops.matmul(hidden, ops.cast(energy, query.dtype)))
+    hidden = ops.tanh(product(query, kernel))
+    place = ops.sigmoid(product(hidden, energy))
     return ops.expand_dims(ops.cast(lengths, query.dtype), -1) * place
 
 

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from regard.keras import masks
+from regard.keras.arguments import check_positive
 from regard.keras.choices import NormalizerChoice, ScoreChoice, check_choice
 from regard.keras.local import (
     FORMS,
@@ -14,9 +15,9 @@ from regard.keras.local import (
     local_attention_weights,
     predicted_centre,
 )
-from regard.keras.reading import Reading, check_steps
-from regard.keras.score_layers import SCORES, AdditiveScore, EnergyScore
-from regard.keras.tensors import Shape, Tensor, shape_of
+from regard.keras.reading import Reading, batch_of, check_fit
+from regard.keras.score_layers import SCORES, AdditiveScore, EnergyScore, Score
+from regard.keras.tensors import Shape, Tensor, as_tensor, shape_of
 
 __all__ = ["AdditiveAttention", "DotAttention", "LocalAttention"]
 
@@ -36,6 +37,7 @@ class _ManyToMany(Reading):
     def build(self, input_shape: Any) -> None:
         """Make the weights of the score."""
         query_shape, _, key_shape = self._shapes(input_shape)
+        self.expect_widths(query=query_shape, key=key_shape)
         self.build_score(query_shape, key_shape)
 
     def call(
@@ -47,6 +49,7 @@ class _ManyToMany(Reading):
         use_causal_mask: bool = False,
     ) -> Any:
         """Read for each step of the query; one that is masked, or has nothing to read, gets 0."""
+        mask = _tensors(mask)
         self._check(inputs, mask)
         query, value, key = _three(inputs)
         query_mask, allowed = self._masks(mask)
@@ -71,8 +74,8 @@ class _ManyToMany(Reading):
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return the shape of the output."""
-        query_shape, value_shape, _ = self._shapes(input_shape)
-        return (*query_shape[:-1], value_shape[-1])
+        query, value, key = self._shapes(input_shape)
+        return batch_of(query, value, key), query[1], value[-1]
 
     def compute_output_spec(
         self,
@@ -83,30 +86,26 @@ class _ManyToMany(Reading):
         use_causal_mask: bool = False,
     ) -> Any:
         """Return what a call gives, but for the numbers."""
-        shapes = self._check(inputs, mask)
+        shapes = self._check(inputs, _tensors(mask))
         output = keras.KerasTensor(self.compute_output_shape(shapes), dtype=self.compute_dtype)
         if not return_attention_scores:
             return output
-        scores_shape = (*shapes[0][:-1], shapes[1][1])
+        query, _, key = _three(shapes)
+        scores_shape = (batch_of(query, key), query[1], key[1])
         return output, keras.KerasTensor(scores_shape, dtype=self.compute_dtype)
 
     def _shapes(self, input_shape: Any) -> tuple[Shape, Shape, Shape]:
         """Return the shapes of query, value and key, which must fit each other."""
         self._check_number("inputs", input_shape)
         query, value, key = _three([tuple(shape) for shape in input_shape])
-        for name, shape in (("query", query), ("value", value), ("key", key)):
-            check_steps(self, name, shape)
-        if None not in (value[1], key[1]) and value[1] != key[1]:
-            raise ValueError(
-                f"Expected as many steps of `key` as of `value` in layer {self.name}. Received: "
-                f"value.shape={value}, key.shape={key}"
-            )
+        check_fit(self, query, value, key)
         return query, value, key
 
     def _check(self, inputs: Any, mask: Any) -> list[Shape]:
         self._check_number("inputs", inputs)
         shapes: list[Shape] = [shape_of(given) for given in inputs]
-        query, value, _ = self._shapes(shapes)
+        query, value, key = self._shapes(shapes)
+        self.check_widths(query=query, key=key)
         if mask is not None:
             self._check_number("mask", mask)
             masks.check_mask(mask[0], "query_mask", query[:2])
@@ -115,7 +114,7 @@ class _ManyToMany(Reading):
         return shapes
 
     def _check_number(self, name: str, given: Any) -> None:
-        is_list = isinstance(given, list | tuple)
+        is_list = _is_list(given)
         # A shape of numbers is that of a single tensor.
         if not is_list or len(given) not in (2, 3) or isinstance(given[-1], int):
             raise ValueError(
@@ -132,6 +131,15 @@ class _ManyToMany(Reading):
         for given in of_values:
             allowed = masks.both(allowed, given)
         return query_mask, masks.of_keys(allowed)
+
+
+def _tensors(masks_given: Any) -> Any:
+    """Make tensors of a list of masks, which may be lists themselves."""
+    return [as_tensor(mask) for mask in masks_given] if _is_list(masks_given) else masks_given
+
+
+def _is_list(given: Any) -> bool:
+    return isinstance(given, list | tuple)
 
 
 def _three(given: Any) -> Any:
@@ -240,7 +248,13 @@ class AdditiveAttention(_ManyToMany):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        score = EnergyScore() if units is None else AdditiveScore(units, use_bias)
+        check_positive("units", units, optional=True)
+        dtype = kwargs.get("dtype")
+        score: Score = (
+            EnergyScore(dtype=dtype)
+            if units is None
+            else AdditiveScore(units, use_bias, dtype=dtype)
+        )
         super().__init__(score, normalizer, dropout, seed, **kwargs)
         self.units = units
         self.use_bias = use_bias
@@ -300,12 +314,9 @@ class LocalAttention(_ManyToMany):
         **kwargs: Any,
     ) -> None:
         super().__init__(score, normalizer, dropout, seed, **kwargs)
+        check_positive("units", units)
+        check_positive("half_width", half_width)
         check_choice("form", form, FORMS)
-        if half_width < 1:
-            raise ValueError(
-                "Invalid value for argument `half_width`, which counts keys on either side. "
-                f"Expected 1 or more. Received: half_width={half_width}"
-            )
         self.units = units
         self.half_width = half_width
         self.form = form

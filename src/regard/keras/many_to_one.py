@@ -5,10 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from regard.keras.arguments import check_positive
 from regard.keras.choices import NormalizerChoice, ScoreChoice
 from regard.keras.masks import as_booleans, check_mask, last_state, of_keys
 from regard.keras.reading import Reading, check_steps
-from regard.keras.tensors import Shape, Tensor, shape_of
+from regard.keras.tensors import Shape, Tensor, as_tensor, shape_of
 
 __all__ = ["Attention", "AttentionPooling"]
 
@@ -27,12 +28,8 @@ class _ManyToOne(Reading):
         seed: int | None,
         **kwargs: Any,
     ) -> None:
+        check_positive("units", units)
         super().__init__(score, normalizer, dropout, seed, **kwargs)
-        if units < 1:
-            raise ValueError(
-                "Invalid value for argument `units`. Expected a positive integer. "
-                f"Received: units={units}"
-            )
         self.units = units
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> None:
@@ -46,7 +43,7 @@ class _ManyToOne(Reading):
         return_attention_scores: bool = False,
     ) -> Any:
         """Return what a call gives, but for the numbers."""
-        shape = self._check(inputs, mask)
+        shape = self._check(inputs, as_tensor(mask))
         output = keras.KerasTensor(self.compute_output_shape(shape), dtype=self.compute_dtype)
         if not return_attention_scores:
             return output
@@ -58,6 +55,7 @@ class _ManyToOne(Reading):
     def _check(self, inputs: Tensor, mask: Tensor | None) -> Shape:
         shape = shape_of(inputs)
         check_steps(self, "inputs", shape)
+        self.check_widths(inputs=shape)
         check_mask(mask, "mask", shape[:2])
         return shape
 
@@ -149,6 +147,7 @@ class Attention(_ManyToOne):
     def build(self, input_shape: Shape) -> None:
         """Make the weights of the score, and of what merges."""
         _, width = check_steps(self, "inputs", input_shape)
+        self.expect_widths(inputs=input_shape)
         self.build_score((input_shape[0], 1, width), tuple(input_shape))
         self.merge.build((input_shape[0], 2 * width))
 
@@ -160,9 +159,10 @@ class Attention(_ManyToOne):
         return_attention_scores: bool = False,
     ) -> Any:
         """Read each sequence into one vector."""
+        mask = as_tensor(mask)
         self._check(inputs, mask)
         mask = as_booleans(mask)
-        query = last_state(inputs, mask)
+        query = _last(inputs, mask)
         context, weights = self._read_by(
             query,
             inputs,
@@ -171,12 +171,20 @@ class Attention(_ManyToOne):
             training=training,
             return_attention_scores=return_attention_scores,
         )
-        output = self.merge(ops.concatenate([context, query[:, 0]], axis=-1))
+        merged = self.merge(ops.concatenate([context, query[:, 0]], axis=-1))
+        output = ops.cast(merged, self.compute_dtype)  # Keras's layer narrows float64 on PyTorch
         return (output, weights) if return_attention_scores else output
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the output."""
         return input_shape[0], self.units
+
+
+def _last(sequence: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the last real step of each sequence, 0 where there are no steps at all."""
+    if shape_of(sequence)[1] == 0:
+        return ops.zeros_like(ops.sum(sequence, axis=1, keepdims=True))
+    return last_state(sequence, mask)
 
 
 @registered
@@ -231,6 +239,7 @@ class AttentionPooling(_ManyToOne):
     def build(self, input_shape: Shape) -> None:
         """Make the weights: the query, the projection, and what the score has."""
         check_steps(self, "inputs", input_shape)
+        self.expect_widths(inputs=input_shape)
         batch, steps, _ = input_shape
         self.query = self.add_weight(
             name="query",
@@ -248,6 +257,7 @@ class AttentionPooling(_ManyToOne):
         return_attention_scores: bool = False,
     ) -> Any:
         """Pool each sequence."""
+        mask = as_tensor(mask)
         self._check(inputs, mask)
         query = ops.broadcast_to(
             ops.convert_to_tensor(self.query), (ops.shape(inputs)[0], 1, self.units)

@@ -5,33 +5,71 @@ from keras import ops
 
 from regard.keras.tensors import Shape, Tensor, shape_of
 
-__all__ = ["as_booleans", "both", "causal", "check_mask", "last_state", "of_keys", "where_asked"]
+__all__ = [
+    "as_booleans",
+    "both",
+    "causal",
+    "check_attention_mask",
+    "check_mask",
+    "last_state",
+    "of_keys",
+    "where_asked",
+    "with_heads",
+]
 
 
 def check_mask(mask: Tensor | None, name: str, shape: Shape) -> None:
-    """Refuse a mask that is not of this shape, or not boolean.
-
-    Sizes that are not known fit any, and so does 1, where it is not the batch's.
+    """Refuse a mask that is not of this shape, or not boolean; sizes that are not known fit any.
 
     Raises:
-        ValueError: it has another rank or size, or consists of fractions.
+        ValueError: it has another rank or size, or is no tensor of booleans or integers.
     """
     if mask is None:
         return
+    received = _shape_of_booleans(mask, name)
+    if not _fits(received, shape, broadcast=False):
+        raise ValueError(
+            f"Expected `{name}` to have the shape {tuple(shape)}. Received: {name}.shape={received}"
+        )
+
+
+def check_attention_mask(mask: Tensor | None, shape: Shape) -> None:
+    """Refuse a mask of queries and keys that does not broadcast to `batch heads query key`.
+
+    Raises:
+        ValueError: it does not, or is no tensor of booleans or integers.
+    """
+    if mask is None:
+        return
+    received = _shape_of_booleans(mask, "attention_mask")
+    batch, heads, *lengths = shape
+    spelt = {2: lengths, 3: [batch, *lengths], 4: [batch, heads, *lengths]}
+    if not _fits(received, spelt.get(len(received), ()), broadcast=True):
+        raise ValueError(
+            f"Expected `attention_mask` to have the shape {tuple(spelt[3])}, perhaps with an axis "
+            f"of heads, or an axis of 1. Received: attention_mask.shape={received}"
+        )
+
+
+def _shape_of_booleans(mask: Tensor, name: str) -> Shape:
+    if not hasattr(mask, "dtype"):
+        raise ValueError(
+            f"Expected `{name}` to be a tensor. Received: {name} of type {type(mask).__name__}"
+        )
     dtype = keras.backend.standardize_dtype(mask.dtype)
     if "float" in dtype:
         raise ValueError(
             f"Expected `{name}` to be boolean, True where there is something to attend to. "
             f"Received: {name}.dtype={dtype}"
         )
-    received = shape_of(mask)
-    fits = len(received) == len(shape) and all(
-        None in sizes or len(set(sizes)) == 1 for sizes in zip(received, shape, strict=True)
+    return shape_of(mask)
+
+
+def _fits(received: Shape, shape: Shape, *, broadcast: bool) -> bool:
+    return len(received) == len(shape) and all(
+        None in sizes or len(set(sizes)) == 1 or (broadcast and sizes[0] == 1)
+        for sizes in zip(received, shape, strict=True)
     )
-    if not fits:
-        raise ValueError(
-            f"Expected `{name}` to have the shape {shape}. Received: {name}.shape={received}"
-        )
 
 
 def as_booleans(mask: Tensor | None) -> Tensor | None:
@@ -42,6 +80,15 @@ def as_booleans(mask: Tensor | None) -> Tensor | None:
 def of_keys(mask: Tensor | None) -> Tensor | None:
     """Give a mask of keys, `batch key`, an axis for the queries."""
     return None if mask is None else ops.expand_dims(mask, -2)
+
+
+def with_heads(mask: Tensor | None) -> Tensor | None:
+    """Give a mask of queries and keys the axes that it lacks of `batch heads query key`."""
+    if mask is None:
+        return None
+    *leading, _, _ = shape_of(mask)
+    axis = (0, 1) if not leading else (1,)
+    return mask if len(leading) == 2 else ops.expand_dims(mask, axis)
 
 
 def both(first: Tensor | None, second: Tensor | None) -> Tensor | None:

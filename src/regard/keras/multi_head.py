@@ -6,8 +6,9 @@ import keras
 from keras import ops
 
 from regard.keras import masks
+from regard.keras.arguments import check_positive
 from regard.keras.choices import NormalizerChoice, ScoreChoice
-from regard.keras.reading import Reading, check_steps
+from regard.keras.reading import Reading, batch_of, check_fit
 from regard.keras.tensors import Shape, Tensor, shape_of
 
 __all__ = ["MultiHeadAttention"]
@@ -26,12 +27,12 @@ class MultiHeadAttention(Reading):
         num_heads: Integer, the number of heads.
         key_dim: Integer, the width of each head for query and key.
         value_dim: Integer, the width of each head for value; `key_dim` if not given.
+        dropout: Float between 0 and 1. Fraction of the weights to drop in training.
+        use_bias: Boolean, whether the projections have biases.
+        output_shape: Integer, the width of the output; that of the query if not given.
         score: Shared by the heads, a name or a layer of `regard.keras.score_layers`.
         normalizer: From scores to weights: `"softmax"`, `"sparsemax"`, `"entmax15"`, `"sigmoid"`,
             `"hardmax"` or a function of scores and mask.
-        dropout: Float between 0 and 1. Fraction of the weights to drop in training.
-        use_bias: Boolean, whether the projections have biases.
-        output_dim: Integer, the width of the output; that of the query if not given.
         seed: Optional integer to seed what is dropped.
 
     Call arguments:
@@ -42,14 +43,14 @@ class MultiHeadAttention(Reading):
         value_mask: Boolean tensor of shape `(batch_size, Tv)`, True = may be attended to.
         key_mask: Boolean tensor of shape `(batch_size, Tv)`, likewise.
         attention_mask: Boolean tensor of shape `(batch_size, Tq, Tv)`: which queries may attend to
-            which keys. An axis may be 1.
+            which keys. An axis may be 1, the first may be missing, and one of heads may follow it.
         return_attention_scores: Boolean. If `True`, returns the weights too, after the normalizer.
         training: Boolean, whether weights are dropped.
         use_causal_mask: Boolean. If `True`, no query attends to keys after its own position; the
             last query stands at the last key.
 
     Output shape:
-        `(batch_size, Tq, output_dim)`; with `return_attention_scores`,
+        `(batch_size, Tq, output_shape)`; with `return_attention_scores`,
         `(batch_size, num_heads, Tq, Tv)` for the weights.
 
     Source: Vaswani et al. 2017, section 3.2.2; `regard.nn.MultiHeadAttention` in PyTorch.
@@ -65,34 +66,30 @@ class MultiHeadAttention(Reading):
         num_heads: int,
         key_dim: int,
         value_dim: int | None = None,
-        score: ScoreChoice = "scaled_dot",
-        normalizer: NormalizerChoice = "softmax",
         dropout: float = 0.0,
         use_bias: bool = True,
-        output_dim: int | None = None,
+        output_shape: int | None = None,
+        score: ScoreChoice = "scaled_dot",
+        normalizer: NormalizerChoice = "softmax",
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(score, normalizer, dropout, seed, **kwargs)
-        for name, number in (("num_heads", num_heads), ("key_dim", key_dim)):
-            if number < 1:
-                raise ValueError(
-                    f"Invalid value for argument `{name}`. Expected a positive integer. "
-                    f"Received: {name}={number}"
-                )
+        check_positive("num_heads", num_heads)
+        check_positive("key_dim", key_dim)
+        check_positive("value_dim", value_dim, optional=True)
+        check_positive("output_shape", output_shape, optional=True)
         self.num_heads = num_heads
         self.key_dim = key_dim
         self.value_dim = key_dim if value_dim is None else value_dim
         self.use_bias = use_bias
-        self.output_dim = output_dim
+        self.output_dim = output_shape
 
     def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
         """Make the weights: the projections, and what the score has."""
         key_shape = value_shape if key_shape is None else key_shape
-        (query_len, query_dim), (_, value_dim), (key_len, key_dim) = (
-            check_steps(self, name, shape)
-            for name, shape in (("query", query_shape), ("value", value_shape), ("key", key_shape))
-        )
+        query_dim, value_dim, key_dim = check_fit(self, query_shape, value_shape, key_shape)
+        self.expect_widths(query=query_shape, value=value_shape, key=key_shape)
         output_dim = query_dim if self.output_dim is None else self.output_dim
         self.query_kernel, self.query_bias = self._projection("query", query_dim, self.key_dim)
         self.key_kernel, self.key_bias = self._projection("key", key_dim, self.key_dim)
@@ -104,7 +101,9 @@ class MultiHeadAttention(Reading):
         )
         self.output_bias = self._bias("output", output_dim)
         heads = (query_shape[0], self.num_heads)
-        self.build_score((*heads, query_len, self.key_dim), (*heads, key_len, self.key_dim))
+        self.build_score(
+            (*heads, query_shape[1], self.key_dim), (*heads, key_shape[1], self.key_dim)
+        )
 
     def call(
         self,
@@ -122,18 +121,14 @@ class MultiHeadAttention(Reading):
         """Attend from every head, and join what they read."""
         key = value if key is None else key
         self._check(query, value, key)
-        allowed = self._allowed(query, key, value_mask, key_mask, attention_mask)
+        allowed = self._allowed(query, key, query_mask, value_mask, key_mask, attention_mask)
         if use_causal_mask:
-            allowed = masks.both(allowed, masks.causal(query, key))
-        masks.check_mask(query_mask, "query_mask", shape_of(query)[:2])
-        asked = masks.as_booleans(query_mask)
-        if asked is not None:
-            allowed = masks.both(allowed, ops.expand_dims(asked, -1))
+            allowed = masks.both(allowed, masks.with_heads(masks.causal(query, key)))
         context, weights = self.read(
             _heads(query, self.query_kernel, self.query_bias),
             _heads(key, self.key_kernel, self.key_bias),
             _heads(value, self.value_kernel, self.value_bias),
-            mask=None if allowed is None else ops.expand_dims(allowed, 1),
+            mask=allowed,
             training=training,
             with_weights=return_attention_scores,
         )
@@ -151,7 +146,8 @@ class MultiHeadAttention(Reading):
     ) -> Shape:
         """Return the shape of the output."""
         output_dim = query_shape[-1] if self.output_dim is None else self.output_dim
-        return (*query_shape[:-1], output_dim)
+        shapes = (query_shape, value_shape, value_shape if key_shape is None else key_shape)
+        return batch_of(*shapes), query_shape[1], output_dim
 
     def compute_output_spec(
         self,
@@ -167,14 +163,14 @@ class MultiHeadAttention(Reading):
         use_causal_mask: bool = False,
     ) -> Any:
         """Return what a call gives, but for the numbers."""
-        self._check(query, value, value if key is None else key)
-        query_shape, value_shape = shape_of(query), shape_of(value)
-        shape = self.compute_output_shape(query_shape, value_shape)
+        key = value if key is None else key
+        self._check(query, value, key)
+        query_shape, key_shape = shape_of(query), shape_of(key)
+        shape = self.compute_output_shape(query_shape, shape_of(value), key_shape)
         output = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return output
-        batch, query_len, _ = query_shape
-        weights = (batch, self.num_heads, query_len, value_shape[1])
+        weights = self._scores_shape(query_shape, key_shape)
         return output, keras.KerasTensor(weights, dtype=self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -184,7 +180,7 @@ class MultiHeadAttention(Reading):
             "key_dim": self.key_dim,
             "value_dim": self.value_dim,
             "use_bias": self.use_bias,
-            "output_dim": self.output_dim,
+            "output_shape": self.output_dim,
         }
 
     def _projection(self, name: str, width: int, head_dim: int) -> tuple[Any, Any]:
@@ -201,30 +197,36 @@ class MultiHeadAttention(Reading):
         return self.add_weight(name=f"{name}_bias", shape=shape, initializer="zeros")
 
     def _check(self, query: Tensor, value: Tensor, key: Tensor) -> None:
-        check_steps(self, "query", shape_of(query))
-        value_len, _ = check_steps(self, "value", shape_of(value))
-        key_len, _ = check_steps(self, "key", shape_of(key))
-        if None not in (value_len, key_len) and value_len != key_len:
-            raise ValueError(
-                f"Expected as many steps of `key` as of `value` in layer {self.name}. Received: "
-                f"value.shape={shape_of(value)}, key.shape={shape_of(key)}"
-            )
+        shapes = shape_of(query), shape_of(value), shape_of(key)
+        check_fit(self, *shapes)
+        self.check_widths(**dict(zip(("query", "value", "key"), shapes, strict=True)))
+
+    def _scores_shape(self, query_shape: Shape, key_shape: Shape) -> Shape:
+        batch = batch_of(query_shape, key_shape)
+        return batch, self.num_heads, query_shape[1], key_shape[1]
 
     def _allowed(
         self,
         query: Tensor,
         key: Tensor,
+        query_mask: Tensor | None,
         value_mask: Tensor | None,
         key_mask: Tensor | None,
         attention_mask: Tensor | None,
     ) -> Tensor | None:
-        """Return which queries may attend to which keys, `batch query key`, as far as is said."""
-        (batch, query_len, _), (_, key_len, _) = shape_of(query), shape_of(key)
-        masks.check_mask(value_mask, "value_mask", (batch, key_len))
-        masks.check_mask(key_mask, "key_mask", (batch, key_len))
-        masks.check_mask(attention_mask, "attention_mask", (batch, query_len, key_len))
-        of_values, of_keys, of_both = map(masks.as_booleans, (value_mask, key_mask, attention_mask))
-        return masks.both(masks.of_keys(masks.both(of_values, of_keys)), of_both)
+        """Return who may attend to whom, in axes of `batch heads query key`, as far as is said."""
+        of_query, of_key = shape_of(query), shape_of(key)
+        masks.check_mask(query_mask, "query_mask", of_query[:2])
+        masks.check_mask(value_mask, "value_mask", of_key[:2])
+        masks.check_mask(key_mask, "key_mask", of_key[:2])
+        masks.check_attention_mask(attention_mask, self._scores_shape(of_query, of_key))
+        asked, of_values, of_keys, of_both = map(
+            masks.as_booleans, (query_mask, value_mask, key_mask, attention_mask)
+        )
+        allowed = masks.with_heads(masks.of_keys(masks.both(of_values, of_keys)))
+        if asked is not None:
+            allowed = masks.both(allowed, ops.expand_dims(asked, (1, -1)))
+        return masks.both(allowed, masks.with_heads(of_both))
 
 
 def _heads(vectors: Tensor, kernel: Any, bias: Any | None) -> Tensor:

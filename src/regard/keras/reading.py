@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import keras
@@ -10,9 +11,9 @@ from keras import ops
 from regard.keras.attention import Normalizer, attention, attention_weights
 from regard.keras.choices import NormalizerChoice, ScoreChoice, get_normalizer, get_score, saved
 from regard.keras.score_layers import SCORES, Score
-from regard.keras.tensors import Shape, Tensor
+from regard.keras.tensors import Shape, Tensor, product
 
-__all__ = ["Reading", "check_steps"]
+__all__ = ["Reading", "batch_of", "check_fit", "check_steps"]
 
 
 class Reading(keras.layers.Layer):
@@ -43,7 +44,7 @@ class Reading(keras.layers.Layer):
             )
         self.supports_masking = True
         self.score_name = score if isinstance(score, str) else None
-        self.score = get_score(score, self.SCORES)
+        self.score = get_score(score, self.SCORES, self.dtype_policy)
         self.normalizer = get_normalizer(normalizer)
         self.dropout = dropout
         self.seed = seed
@@ -51,9 +52,37 @@ class Reading(keras.layers.Layer):
             self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build_score(self, query_shape: Shape, key_shape: Shape) -> None:
-        """Make the weights of the score, unless a layer that shares it has made them."""
-        if not self.score.built:
-            self.score.build(query_shape, key_shape)
+        """Make the weights of the score.
+
+        Raises:
+            ValueError: it has them already; files would not keep what layers share.
+        """
+        if self.score.built:
+            raise ValueError(
+                f"Expected layer {self.name} to have a score of its own. Received: "
+                f"score={self.score}, which is built already. Make a score for each layer; "
+                "to share weights, call one layer several times."
+            )
+        self.score.build(query_shape, key_shape)
+
+    def expect_widths(self, **shapes: Shape) -> None:
+        """Remember how wide the arguments of a call are that weights are made for."""
+        self.widths = {name: shape[-1] for name, shape in shapes.items()}
+
+    def check_widths(self, **shapes: Shape) -> None:
+        """Refuse arguments of another width than those that weights were made for.
+
+        Raises:
+            ValueError: one is wider, or less wide.
+        """
+        if not self.built or not self.weights:
+            return
+        for name, shape in shapes.items():
+            if shape[-1] != self.widths[name]:
+                raise ValueError(
+                    f"Expected the last dimension of `{name}` to be {self.widths[name]}, for which "
+                    f"layer {self.name} was built. Received: {name}.shape={tuple(shape)}"
+                )
 
     def contexts(
         self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, training: bool | None
@@ -93,7 +122,7 @@ class Reading(keras.layers.Layer):
             return self.contexts(query, key, value, mask, training), None
         weights = self.weights_of(query, key, mask)
         read_by = self._dropped(weights) if self._drops(training) else weights
-        return ops.matmul(ops.cast(read_by, value.dtype), value), weights
+        return product(ops.cast(read_by, value.dtype), value), weights
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes this layer, to be saved."""
@@ -115,9 +144,13 @@ class Reading(keras.layers.Layer):
         try:
             return super().from_config(config)
         except (TypeError, ValueError) as error:
+            unknown = sorted(set(config) - _arguments(cls))
+            if not unknown:
+                raise
             raise ValueError(
-                f"Expected the configuration of a {cls.__name__} of regard.keras; if it was saved "
-                f"by another class, load it with that one. {error}"
+                f"Expected the configuration of {_with_article(cls.__name__)} of regard.keras; if "
+                f"it was saved by another class, load it with that one. Received: {unknown}, which "
+                f"this class does not know. {error}"
             ) from error
 
     def _drops(self, training: bool | None) -> bool:
@@ -142,6 +175,16 @@ def _normalize_and_drop(
     return drop(normalizer(scores, mask))
 
 
+def _arguments(layer: type) -> set[str]:
+    """Return what a class of layers may be made of, and those that it derives from."""
+    made_by = (vars(each)["__init__"] for each in layer.__mro__ if "__init__" in vars(each))
+    return {name for function in made_by for name in signature(function).parameters}
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
+
+
 def check_steps(layer: keras.layers.Layer, name: str, shape: Shape) -> tuple[int | None, int]:
     """Return how many steps there are, and how wide they are, of `batch steps width`.
 
@@ -160,3 +203,36 @@ def check_steps(layer: keras.layers.Layer, name: str, shape: Shape) -> tuple[int
             f"built. Received: {name}.shape={tuple(shape)}"
         )
     return steps, width
+
+
+def check_fit(layer: keras.layers.Layer, query: Shape, value: Shape, key: Shape) -> list[int]:
+    """Return how wide query, value and key are, of which queries can read.
+
+    Raises:
+        ValueError: one is not `batch steps width`, or they do not fit each other.
+    """
+    named = (("query", query), ("value", value), ("key", key))
+    widths = [check_steps(layer, name, shape)[1] for name, shape in named]
+    if None not in (value[1], key[1]) and value[1] != key[1]:
+        raise ValueError(
+            f"Expected as many steps of `key` as of `value` in layer {layer.name}. Received: "
+            f"value.shape={tuple(value)}, key.shape={tuple(key)}"
+        )
+    if len({shape[0] for shape in (query, value, key)} - {None, 1}) > 1:
+        raise ValueError(
+            f"Expected `query`, `value` and `key` of layer {layer.name} to have the same batch "
+            f"size, or 1. Received: query.shape={tuple(query)}, value.shape={tuple(value)}, "
+            f"key.shape={tuple(key)}"
+        )
+    return widths
+
+
+def batch_of(*shapes: Shape) -> int | None:
+    """Return the batch size that these broadcast to, as far as it is known.
+
+    >>> batch_of((1, 4, 3), (2, 5, 3)), batch_of((None, 4, 3), (1, 5, 3))
+    (2, None)
+    """
+    sizes = {shape[0] for shape in shapes} - {1}
+    known = sizes - {None}
+    return known.pop() if known else (None if sizes else 1)

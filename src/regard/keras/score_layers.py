@@ -13,7 +13,8 @@ import keras
 from keras import ops
 
 from regard.keras import scores
-from regard.keras.tensors import Shape, Tensor
+from regard.keras.arguments import check_positive
+from regard.keras.tensors import Shape, Tensor, shape_of
 
 __all__ = [
     "SCORES",
@@ -218,6 +219,7 @@ class AdditiveScore(Score):
 
     def __init__(self, units: int | None = None, use_bias: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_positive("units", units, optional=True)
         self.units = units
         self.use_bias = use_bias
 
@@ -285,6 +287,7 @@ class ConcatScore(Score):
 
     def __init__(self, units: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_positive("units", units, optional=True)
         self.units = units
 
     def build(self, query_shape: Shape, key_shape: Shape) -> None:
@@ -322,27 +325,35 @@ class LocationScore(Score):
 
     def __init__(self, max_len: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_positive("max_len", max_len)
         self.max_len = max_len
 
     def build(self, query_shape: Shape, key_shape: Shape) -> None:
         query_dim, _ = self._widths(query_shape, key_shape)
-        key_len = key_shape[-2]
-        if key_len is not None and key_len > self.max_len:
-            raise ValueError(
-                f"Expected at most max_len={self.max_len} keys. Received: "
-                f"key_shape={tuple(key_shape)}"
-            )
+        self._check_places(key_shape)
         self.weight = self._add_kernel("weight", self.max_len, query_dim)
 
     @property
     def comparison(self) -> Callable[[Tensor, Tensor], Tensor]:
         return partial(scores.location, weight=ops.convert_to_tensor(self.weight))
 
+    def project_key(self, key: Tensor) -> Tensor:
+        self._check_places(shape_of(key))
+        return key
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "max_len": self.max_len}
 
+    def _check_places(self, key_shape: Shape) -> None:
+        key_len = key_shape[-2]
+        if key_len is not None and key_len > self.max_len:
+            raise ValueError(
+                f"Expected at most max_len={self.max_len} keys. Received: "
+                f"key_shape={tuple(key_shape)}"
+            )
 
-SCORES: dict[str, Callable[[], Score]] = {
+
+SCORES: dict[str, Callable[..., Score]] = {
     "additive": AdditiveScore,
     "bahdanau": partial(AdditiveScore, use_bias=False),
     "bilinear": BilinearScore,

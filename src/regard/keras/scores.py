@@ -7,7 +7,7 @@ the leading axes broadcast, and scores are `... query key`.
 
 from keras import ops
 
-from regard.keras.tensors import Tensor, at_least_float32
+from regard.keras.tensors import Tensor, at_least_float32, product
 
 __all__ = [
     "inner_product",
@@ -123,7 +123,7 @@ def project(vectors: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tens
     >>> ops.convert_to_numpy(project(ops.ones((1, 2)), ops.ones((2, 1)))).tolist()
     [[2.0]]
     """
-    projected = ops.matmul(vectors, kernel)
+    projected = product(vectors, kernel)
     return projected if bias is None else projected + bias
 
 

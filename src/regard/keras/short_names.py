@@ -1,7 +1,8 @@
 """Losses by their short names, as Keras cannot find them when it reads a file of type .h5.
 
 Keras 3 writes `loss="mae"` into such a file and looks for `keras.metrics.mae` when it reads it,
-which does not exist; so `model.save("model.h5")` could not be loaded again.
+which does not exist; so `model.save("model.h5")` could not be loaded again. It looks there last,
+after everything that a reader calls by that name.
 """
 
 import keras
@@ -18,7 +19,10 @@ LOSSES = {
 
 
 def know_losses() -> None:
-    """Let Keras know the functions that it calls by these names; those of a reader's own stay."""
-    known = keras.saving.get_custom_objects()
+    """Let Keras find its losses where it looks for them."""
+    try:
+        from keras.src.api_export import REGISTERED_NAMES_TO_OBJS as FOUND
+    except ImportError:  # a Keras that keeps them elsewhere
+        return
     for name, loss in LOSSES.items():
-        known.setdefault(name, loss)
+        FOUND.setdefault(f"keras.metrics.{name}", loss)

@@ -53,15 +53,29 @@ def is_worth_it(query: Tensor, key: Tensor) -> bool:
 
 
 def factored(query: Tensor, key: Tensor, *, energy: Tensor) -> Tensor:
-    """Compute `regard.keras.scores.tanh_energy` of queries and keys with the same leading axes.
+    """Compute `regard.keras.scores.tanh_energy` of queries and keys, whose leading axes broadcast.
 
     Source: Bahdanau et al. 2015, appendix A.1.2, factored as above.
     Cost: query x key x hidden reciprocals; memory for a few times query x key.
     """
+    query, key = _of_one_batch(at_least_float32(query), at_least_float32(key))
     *batch, query_len, _ = ops.shape(query)
-    rows, columns = (leading(at_least_float32(side), 2) for side in (query, key))
+    rows, columns = (leading(side, 2) for side in (query, key))
     scores = _operator()(rows, columns, ops.cast(energy, rows.dtype))
     return ops.reshape(scores, (*batch, query_len, ops.shape(key)[-2]))
+
+
+def _of_one_batch(query: Tensor, key: Tensor) -> Pair:
+    """Broadcast the axes before the last two, whose sizes may not be known yet."""
+    of_query, of_key = shape_of(query)[:-2], shape_of(key)[:-2]
+    if of_query == of_key and None not in of_query:
+        return query, key
+    return query + _zeros_of(key), key + _zeros_of(query)
+
+
+def _zeros_of(vectors: Tensor) -> Tensor:
+    """Return 0 with the leading axes of these, of which there may be none."""
+    return ops.zeros_like(ops.sum(vectors, axis=-2, keepdims=True))
 
 
 @cache

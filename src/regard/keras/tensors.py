@@ -6,7 +6,16 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["Shape", "Tensor", "at_least_float32", "is_half", "leading", "shape_of"]
+__all__ = [
+    "Shape",
+    "Tensor",
+    "as_tensor",
+    "at_least_float32",
+    "is_half",
+    "leading",
+    "product",
+    "shape_of",
+]
 
 Tensor = Any
 """A tensor of the backend: of PyTorch, JAX or TensorFlow. Shapes stand in the docstrings."""
@@ -21,7 +30,17 @@ def shape_of(tensor: Tensor) -> tuple[int | None, ...]:
     >>> shape_of(keras.KerasTensor((None, 3)))
     (None, 3)
     """
-    return tuple(tensor.shape)
+    # Sizes that are left open are expressions of JAX, on which nothing may depend.
+    return tuple(size if isinstance(size, int) else None for size in tensor.shape)
+
+
+def as_tensor(given: Any) -> Tensor:
+    """Make a tensor of nested lists; leave the rest as it is.
+
+    >>> tuple(as_tensor([[True, False, False]]).shape)
+    (1, 3)
+    """
+    return ops.convert_to_tensor(given) if isinstance(given, list | tuple) else given
 
 
 def is_half(tensor: Tensor) -> bool:
@@ -36,6 +55,19 @@ def at_least_float32(tensor: Tensor) -> Tensor:
     'float32'
     """
     return ops.cast(tensor, "float32") if is_half(tensor) else tensor
+
+
+def product(first: Tensor, second: Tensor) -> Tensor:
+    """Multiply matrices in the precision of the first.
+
+    On PyTorch the operation of Keras would narrow double precision to `floatx`.
+
+    >>> matrix = ops.ones((2, 2))
+    >>> ops.convert_to_numpy(product(matrix, matrix)).tolist()
+    [[2.0, 2.0], [2.0, 2.0]]
+    """
+    second = ops.cast(second, first.dtype)
+    return first @ second if keras.backend.backend() == "torch" else ops.matmul(first, second)
 
 
 def leading(tensor: Tensor, count: int) -> Tensor:
